@@ -76,7 +76,7 @@ $(OBJS) $(ADVISOR_OBJS): $(wildcard include/*.h extension/*.h advisor/*.h) glper
 # PGXS's own PROGRAM rule links the server's libraries; a client needs these.
 $(ADVISOR_OBJS): override CPPFLAGS := -DFRONTEND -I$(libpq_srcdir) $(CPPFLAGS)
 $(ADVISOR): $(ADVISOR_OBJS)
-	$(CC) $(CFLAGS) $^ $(LDFLAGS) -L$(pkglibdir) -lpgfeutils -lpgcommon -lpgport -L$(libdir) -lpq -lm -o $@
+	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LDFLAGS_EX) -L$(pkglibdir) -lpgfeutils -lpgcommon -lpgport -L$(libdir) -lpq -lm -o $@
 
 install: install-advisor
 install-advisor: $(ADVISOR)

@@ -1,27 +1,42 @@
 #!/bin/bash
 # private-pg.sh DIR [PG_CONFIG]
 #
-# Makes a private copy of an installed PostgreSQL under DIR and prints the path
-# of its pg_config.  PostgreSQL finds its files relative to its own binaries,
-# so "make install" into the copy leaves the system's installation alone and
-# several checkouts can be tested side by side.
+# Makes a private copy of an installed or unpacked PostgreSQL under DIR and
+# prints the path of its pg_config.  PostgreSQL finds its files relative to its
+# own binaries, so "make install" into the copy leaves the original alone and
+# several checkouts can be tested side by side.  A copy of the same server is
+# reused; one of another minor version, or a half-made one, is replaced.
 set -euo pipefail
-dir=$1 pc=${2:-pg_config}
-bin=$("$pc" --bindir) share=$("$pc" --sharedir)
-inc=$("$pc" --includedir-server)
+
+[ $# -ge 1 ] || { echo "usage: private-pg.sh DIR [PG_CONFIG]" >&2; exit 2; }
+mkdir -p "$1"
+dir=$(cd "$1" && pwd)
+pc=${2:-pg_config}
+command -v "$pc" >/dev/null || {
+	echo "private-pg.sh: no $pc: install postgresql-server-dev" >&2; exit 1; }
+
+bin=$("$pc" --bindir)
 case $bin in
-/usr/lib/postgresql/*/bin) ;;
-*)	# an unpacked tree is private already
-	echo "$(cd "$(dirname "$(command -v "$pc")")" && pwd)/pg_config"; exit 0 ;;
+*/usr/lib/postgresql/*/bin) ;;
+*)	echo "private-pg.sh: $bin is not a Debian layout" >&2; exit 1 ;;
 esac
-if [ ! -x "$dir$bin/pg_config" ]; then
+root=${bin%/usr/lib/postgresql/*}	# empty for the system's own
+bin=${bin#"$root"}
+share=$("$pc" --sharedir)
+share=${share#"$root"}
+arch=$(gcc -print-multiarch)
+stamp="$root $("$pc" --version)"
+
+if [ "$(cat "$dir/complete" 2>/dev/null)" != "$stamp" ]; then
+	rm -rf "$dir/usr" "$dir/complete"
 	mkdir -p "$dir${bin%/bin}" "$dir$share" "$dir/usr/lib"
-	cp -a "${bin%/bin}/." "$dir${bin%/bin}/"
-	cp -a "$share/." "$dir$share/"
-	ln -sfn /usr/include "$dir/usr/include"
-	ln -sfn "/usr/lib/$(gcc -print-multiarch)" \
-		"$dir/usr/lib/$(gcc -print-multiarch)"
+	# bitcode is of no use here: everything is built with_llvm=no
+	(cd "$root${bin%/bin}" && tar -cf - --exclude=lib/bitcode .) |
+		tar -xf - -C "$dir${bin%/bin}"
+	(cd "$root$share" && tar -cf - .) | tar -xf - -C "$dir$share"
+	ln -sfn "$root/usr/include" "$dir/usr/include"
+	ln -sfn "$root/usr/lib/$arch" "$dir/usr/lib/$arch"
 	chmod -R a+rX "$dir"
+	echo "$stamp" >"$dir/complete"
 fi
-: "$inc"
 echo "$dir$bin/pg_config"
