@@ -7,7 +7,7 @@ CREATE FUNCTION version() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_version';
-COMMENT ON FUNCTION version() IS
+COMMENT ON FUNCTION glperf.version() IS
 'Release version of the loaded glperf library, such as 1.0.';
 
 CREATE FUNCTION api_version() RETURNS text
