@@ -14,8 +14,9 @@ ifneq ($(filter $(SCRIPT_GOALS),$(MAKECMDGOALS)),)
 help:
 	@sed -n 's/^## //p' Makefile
 ## make check        install what is missing, build, run every test
+##                   (TESTS='60_replication t/030_lag.pl' runs only those)
 check:
-	@bash .ci/check.sh
+	@bash .ci/check.sh $(TESTS)
 ## make demo         throw-away server, real workload, health page, advice
 demo:
 	@bash demo/demo.sh
