@@ -138,7 +138,8 @@ if [ ${#unit[@]} -gt 0 ]; then
 	[ $rc = 0 ] || [ "$f" != 0 ] || f=1
 	if [ "$f" != 0 ]; then
 		grep -v '^ok' "$W/unit.log"
-		broken+=(unit)
+		broken+=($(awk '/^# unit test / {n = $4} /^not ok/ {print "unit/" n}' \
+			"$W/unit.log" | uniq))
 	fi
 	tally unit "$p" "$f" "$s"
 fi
@@ -162,10 +163,9 @@ pg_regress_group()
 	[ $rc = 0 ] || [ "$f" != 0 ] || f=1
 	tally "$group" "$p" "$f"
 	if [ "$f" != 0 ]; then
-		grep -vE '^(test |ok )' "$W/$group.log"
+		show_regress "$W/$group.log"
 		broken+=($(sed -nE -e 's/^test ([^ ]+) .*FAILED.*/\1/p' \
 			-e 's/^not ok [0-9]+ +[-+] ([^ ]+).*/\1/p' "$W/$group.log"))
-		head -n 400 regression.diffs output_iso/regression.diffs 2>/dev/null
 		grep -E 'PANIC|FATAL|terminated by signal|TRAP:' "$W/s/server.log" | tail -n 20
 	fi
 }
@@ -206,7 +206,7 @@ if [ ${#tap[@]} -gt 0 ]; then
 		[ "$s" = 0 ] || grep -E '# *(skip|SKIP)' "$W/$n.log" | sort | uniq -c | head -n 5
 		if [ "$b" != 0 ]; then
 			broken+=("$f")
-			grep -vE '^ok ' "$W/$n.log" | tail -n 80
+			grep -vE '^(ok |[+]{3} |make: )' "$W/$n.log" | tail -n 80
 			for log in tmp_check/log/*; do
 				grep -E 'PANIC|terminated by signal|TRAP:|could not' "$log" |
 					tail -n 5 | sed "s|^|$(basename "$log"): |"

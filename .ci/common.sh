@@ -5,7 +5,6 @@
 
 CHECK_COPT="-Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
 	-Wno-missing-field-initializers"
-SERVER_PIDFILES=()
 child=
 
 # as COMMAND...: run as the ordinary user (postgres refuses to run as root)
@@ -132,6 +131,15 @@ server_stop()
 	as "$("$1" --bindir)/pg_ctl" -D "$2/data" -m fast stop >/dev/null 2>&1
 }
 
+# show_regress LOG: what a failed run of pg_regress has to say, without the part
+# that every run says
+show_regress()
+{
+	grep -vE '^(test |ok |not ok |# |SET$|(CREATE|DROP|ALTER) DATABASE$|=====|[(]using|$)|^[+]{3} |make: |The diff|file "|above is saved' "$1"
+	cat regression.diffs output_iso/regression.diffs 2>/dev/null | head -n 400
+	rm -f regression.diffs output_iso/regression.diffs
+}
+
 # count_regress LOG: print "passed failed" of a pg_regress run, whose lines are
 # "test NAME ... ok" up to PostgreSQL 15 and TAP from 16 on
 count_regress()
@@ -145,8 +153,8 @@ count_regress()
 # Failures that were declared (TODO) are not failures.
 count_tap()
 {
-	awk '/^ok\>/ {if (/# *skip/ || /# SKIP/) skip++; else ok++}
-		/^not ok\>/ {if (/# *TODO/) todo++; else bad++}
+	awk '/^ok( |$)/ {if (/# *skip/ || /# SKIP/) skip++; else ok++}
+		/^not ok( |$)/ {if (!/# *TODO/) bad++}
 		/^1\.\.0 # SKIP/ {skip++}
 		END {print ok + 0, bad + 0, skip + 0}' "$1"
 }

@@ -74,8 +74,7 @@ one()
 		[ $rc = 0 ] || [ "$f" != 0 ] || f=1
 		ok=$((ok + p)) bad=$((bad + f))
 		if [ "$f" != 0 ]; then
-			grep -vE '^(test .* ok|ok |# )' "$d/regress.log"
-			head -n 200 regression.diffs output_iso/regression.diffs 2>/dev/null
+			show_regress "$d/regress.log"
 			note="$note $(sed -nE -e 's/^test ([^ ]+) .*FAILED.*/\1/p' \
 				-e 's/^not ok [0-9]+ +[-+] ([^ ]+).*/\1/p' "$d/regress.log" | xargs)"
 		fi

@@ -35,8 +35,16 @@ for n in "${names[@]}"; do
 		sed 's/^/# /' "$tmp/err"
 		echo "not ok - $n compiles"
 		rc=1
-	elif ! "$tmp/$n"; then
-		echo "not ok - $n ended with success"
+		continue
+	fi
+	"$tmp/$n" >"$tmp/out" 2>&1
+	status=$?
+	cat "$tmp/out"
+	grep -q '^not ok' "$tmp/out" && rc=1
+	# a program that crashed, or tested nothing, has failed too
+	if ! grep -q '^\(not \)\?ok' "$tmp/out" ||
+		{ [ $status != 0 ] && ! grep -q '^not ok' "$tmp/out"; }; then
+		echo "not ok - $n ended with status $status"
 		rc=1
 	fi
 done
