@@ -45,4 +45,52 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 }
 #endif
 
+#include "optimizer/planner.h"
+#include "parser/parse_param.h"
+
+/*
+ * 19 replaced get_relation_info_hook, called for relations only, by
+ * build_simple_rel_hook, called for every range table entry.
+ */
+#if PG_VERSION_NUM >= 190000
+#define GLPERF_HAVE_BUILD_SIMPLE_REL_HOOK
+#endif
+
+/* 19 hands the planner the EXPLAIN state. */
+#if PG_VERSION_NUM >= 190000
+#define glperf_standard_planner(query, text, options, params) \
+	standard_planner(query, text, options, params, NULL)
+#else
+#define glperf_standard_planner(query, text, options, params) \
+	standard_planner(query, text, options, params)
+#endif
+
+/* 18 names sort directions by comparison type, not by B-tree strategy. */
+#if PG_VERSION_NUM >= 180000
+#define glperf_pathkey_is_desc(pk)	((pk)->pk_cmptype == COMPARE_GT)
+#else
+#define glperf_pathkey_is_desc(pk) \
+	((pk)->pk_strategy == BTGreaterStrategyNumber)
+#endif
+
+/* 15 renamed the parser's entry point for parameters of unknown type. */
+#if PG_VERSION_NUM < 150000
+#define setup_parse_variable_parameters(pstate, types, n) \
+	parse_variable_parameters(pstate, types, n)
+#endif
+
+/* MERGE came with 15. */
+#if PG_VERSION_NUM >= 150000
+#define GLPERF_HAVE_MERGE
+#endif
+
+/* 16 moved permissions out of range table entries. */
+#if PG_VERSION_NUM >= 160000
+#define glperf_check_permissions(stmt) \
+	ExecCheckPermissions((stmt)->rtable, (stmt)->permInfos, true)
+#else
+#define glperf_check_permissions(stmt) \
+	ExecCheckRTPerms((stmt)->rtable, true)
+#endif
+
 #endif							/* GLPERF_COMPAT_H */

@@ -21,6 +21,7 @@ PG_FUNCTION_INFO_V1(glperf_api_version);
 void
 _PG_init(void)
 {
+	glperf_whatif_init();
 }
 
 /* The release version of the loaded library, as text. */

@@ -1,0 +1,75 @@
+/*
+ * bitset.h
+ *		Fixed-width bit sets, for server code and for plain C alike.
+ *
+ * A set over n members takes bitset_words(n) words; all sets of one problem
+ * have the same width, so there is nothing to allocate or to grow.
+ */
+#ifndef GLPERF_BITSET_H
+#define GLPERF_BITSET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define bitset_words(n)		(((n) + 63) / 64)
+#define bitset_bytes(n)		(bitset_words(n) * sizeof(uint64))
+
+static inline bool
+bitset_get(const uint64 *set, int i)
+{
+	return (set[i / 64] >> (i % 64)) & 1;
+}
+
+static inline void
+bitset_add(uint64 *set, int i)
+{
+	set[i / 64] |= ((uint64) 1) << (i % 64);
+}
+
+static inline void
+bitset_del(uint64 *set, int i)
+{
+	set[i / 64] &= ~(((uint64) 1) << (i % 64));
+}
+
+/* Is every member of a in b? */
+static inline bool
+bitset_subset(const uint64 *a, const uint64 *b, int words)
+{
+	for (int w = 0; w < words; w++)
+		if (a[w] & ~b[w])
+			return false;
+	return true;
+}
+
+static inline bool
+bitset_equal(const uint64 *a, const uint64 *b, int words)
+{
+	return memcmp(a, b, words * sizeof(uint64)) == 0;
+}
+
+static inline void
+bitset_union(uint64 *into, const uint64 *from, int words)
+{
+	for (int w = 0; w < words; w++)
+		into[w] |= from[w];
+}
+
+static inline void
+bitset_intersect(uint64 *into, const uint64 *with, int words)
+{
+	for (int w = 0; w < words; w++)
+		into[w] &= with[w];
+}
+
+static inline bool
+bitset_empty(const uint64 *set, int words)
+{
+	for (int w = 0; w < words; w++)
+		if (set[w])
+			return false;
+	return true;
+}
+
+#endif							/* GLPERF_BITSET_H */

@@ -1,0 +1,292 @@
+/*
+ * index_ddl.c
+ *		Text of index DDL: the only place that writes it.
+ *
+ * Names go through quote_identifier(), expressions through ruleutils.  The
+ * deparser opens the table, so all of this is called while whoever analyses
+ * the table holds a lock on it.
+ */
+#include "index_def.h"
+
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_opclass.h"
+#include "commands/defrem.h"
+#include "common/hashfn.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+#include "catalog/namespace.h"
+#include "access/htup_details.h"
+#include "catalog/pg_collation.h"
+
+/* schema.table, quoted */
+static char *
+qualified_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+/* Text of an expression or predicate over the definition's table. */
+static char *
+deparse(const GlperfIndexDef *def, Node *node)
+{
+	Oid			relid = OidIsValid(def->expr_relid) ? def->expr_relid : def->relid;
+	List	   *context = deparse_context_for(get_rel_name(relid), relid);
+
+	return deparse_expression(node, context, false, false);
+}
+
+/* schema.name of an operator class, quoted. */
+static char *
+opclass_name(Oid opclass)
+{
+	HeapTuple	tup = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
+	Form_pg_opclass form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tup))
+		elog(ERROR, "cache lookup failed for opclass %u", opclass);
+	form = (Form_pg_opclass) GETSTRUCT(tup);
+	if (OpclassIsVisible(opclass))
+		name = pstrdup(quote_identifier(NameStr(form->opcname)));
+	else
+		name = quote_qualified_identifier(get_namespace_name(form->opcnamespace),
+										  NameStr(form->opcname));
+	ReleaseSysCache(tup);
+	return name;
+}
+
+/* Collation, operator class and direction of key column i, if special. */
+static void
+append_key_options(StringInfo out, const GlperfIndexDef *def, int i,
+				   Oid type, Oid typcollation)
+{
+	int16		option = def->option[i];
+
+	if (OidIsValid(def->collation[i]) && def->collation[i] != typcollation)
+		appendStringInfo(out, " COLLATE %s",
+						 generate_collation_name(def->collation[i]));
+	if (def->opclass[i] != GetDefaultOpClass(type, def->amoid))
+		appendStringInfo(out, " %s", opclass_name(def->opclass[i]));
+	if (option & INDOPTION_DESC)
+	{
+		appendStringInfoString(out, " DESC");
+		if (!(option & INDOPTION_NULLS_FIRST))
+			appendStringInfoString(out, " NULLS LAST");
+	}
+	else if (option & INDOPTION_NULLS_FIRST)
+		appendStringInfoString(out, " NULLS FIRST");
+}
+
+char *
+glperf_index_def_columns(const GlperfIndexDef *def)
+{
+	StringInfoData out;
+	ListCell   *expr = list_head(def->exprs);
+
+	initStringInfo(&out);
+	for (int i = 0; i < def->nkeys; i++)
+	{
+		Oid			type;
+		Oid			collation;
+		int32		typmod;
+
+		if (i > 0)
+			appendStringInfoString(&out, ", ");
+		if (def->attnum[i] != 0)
+		{
+			appendStringInfoString(&out,
+								   quote_identifier(get_attname(def->relid,
+																def->attnum[i],
+																false)));
+			get_atttypetypmodcoll(def->relid, def->attnum[i], &type, &typmod,
+								  &collation);
+		}
+		else
+		{
+			Node	   *node = (Node *) lfirst(expr);
+
+			appendStringInfo(&out, "(%s)", deparse(def, node));
+			type = exprType(node);
+			collation = exprCollation(node);
+			expr = lnext(def->exprs, expr);
+		}
+		append_key_options(&out, def, i, type, collation);
+	}
+	return out.data;
+}
+
+/* INCLUDE and WHERE parts. */
+static void
+append_tail(StringInfo out, const GlperfIndexDef *def)
+{
+	for (int i = def->nkeys; i < def->ncolumns; i++)
+		appendStringInfo(out, "%s%s", i == def->nkeys ? " INCLUDE (" : ", ",
+						 quote_identifier(get_attname(def->relid,
+													  def->attnum[i], false)));
+	if (def->ncolumns > def->nkeys)
+		appendStringInfoChar(out, ')');
+	if (def->pred)
+		appendStringInfo(out, " WHERE %s",
+						 deparse(def, (Node *) make_ands_explicit(def->pred)));
+}
+
+/* [USING method] (columns) [INCLUDE (...)] [WHERE ...] */
+static void
+append_body(StringInfo out, const GlperfIndexDef *def)
+{
+	if (def->amoid != BTREE_AM_OID)
+		appendStringInfo(out, " USING %s",
+						 quote_identifier(get_am_name(def->amoid)));
+	appendStringInfo(out, " (%s)", glperf_index_def_columns(def));
+	append_tail(out, def);
+}
+
+char *
+glperf_index_def_describe(const GlperfIndexDef *def)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, quote_identifier(get_rel_name(def->relid)));
+	append_body(&out, def);
+	return out.data;
+}
+
+char *
+glperf_index_def_ddl(const GlperfIndexDef *def)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfo(&out, "CREATE INDEX CONCURRENTLY %s ON %s",
+					 quote_identifier(def->name), qualified_name(def->relid));
+	append_body(&out, def);
+	return out.data;
+}
+
+char *
+glperf_index_def_predicate_query(const GlperfIndexDef *def)
+{
+	return psprintf("SELECT 1 FROM %s WHERE %s", qualified_name(def->relid),
+					deparse(def, (Node *) make_ands_explicit(def->pred)));
+}
+
+/* Up to limit bytes of a name, cut at a character's border. */
+static int
+clip(const char *name, int limit)
+{
+	return pg_mbcliplen(name, strlen(name), limit);
+}
+
+void
+glperf_index_def_set_name(GlperfIndexDef *def)
+{
+	StringInfoData out;
+	StringInfoData body;
+	char	   *table = get_rel_name(def->relid);
+	uint32		hash;
+
+	/* what makes it this index and no other, independent of OIDs */
+	initStringInfo(&body);
+	appendStringInfoString(&body, qualified_name(def->relid));
+	append_body(&body, def);
+	hash = DatumGetUInt32(hash_any((unsigned char *) body.data, body.len));
+
+	initStringInfo(&out);
+	appendStringInfo(&out, "glp_%.*s", clip(table, 24), table);
+	for (int i = 0; i < def->nkeys; i++)
+	{
+		char	   *column = def->attnum[i] != 0 ?
+			get_attname(def->relid, def->attnum[i], false) : "expr";
+		int			room = NAMEDATALEN - 1 - 9 - out.len - 1;
+
+		if (room < 3)
+			break;
+		appendStringInfo(&out, "_%.*s", clip(column, Min(room, 20)), column);
+	}
+	appendStringInfo(&out, "_%08x", hash);
+	def->name = out.data;
+}
+
+/* A copy of the definition for one partition, with a name of its own. */
+static GlperfIndexDef *
+for_partition(const GlperfIndexDef *def, Oid leaf)
+{
+	GlperfIndexDef *copy = palloc(sizeof(GlperfIndexDef));
+
+	*copy = *def;
+	copy->relid = leaf;
+	if (!OidIsValid(copy->expr_relid))
+		copy->expr_relid = def->relid;
+	for (int i = 0; i < def->ncolumns; i++)
+		if (def->attnum[i] > 0)
+			copy->attnum[i] = get_attnum(leaf,
+										 get_attname(def->relid,
+													 def->attnum[i], false));
+	glperf_index_def_set_name(copy);
+	return copy;
+}
+
+/* Steps for one member of a partition tree; parent is NULL at the root. */
+static List *
+partition_steps(const GlperfIndexDef *def, const GlperfIndexDef *parent)
+{
+	List	   *steps = NIL;
+	ListCell   *lc;
+	StringInfoData out;
+
+	if (get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE)
+	{
+		initStringInfo(&out);
+		appendStringInfo(&out, "CREATE INDEX %s ON ONLY %s",
+						 quote_identifier(def->name),
+						 qualified_name(def->relid));
+		append_body(&out, def);
+		steps = lappend(steps, out.data);
+		foreach(lc, find_inheritance_children(def->relid, NoLock))
+			steps = list_concat(steps,
+								partition_steps(for_partition(def, lfirst_oid(lc)),
+												def));
+	}
+	else
+		steps = lappend(steps, glperf_index_def_ddl(def));
+	if (parent)
+	{
+		initStringInfo(&out);
+		appendStringInfo(&out, "ALTER INDEX %s ATTACH PARTITION %s",
+						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(parent->relid)),
+													parent->name),
+						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(def->relid)),
+													def->name));
+		steps = lappend(steps, out.data);
+	}
+	return steps;
+}
+
+List *
+glperf_index_def_steps(const GlperfIndexDef *def)
+{
+	return partition_steps(def, NULL);
+}
+
+char *
+glperf_index_def_undo(const GlperfIndexDef *def)
+{
+	/* CONCURRENTLY is refused for an index of a partitioned table */
+	return psprintf("DROP INDEX %s%s",
+					get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE ?
+					"" : "CONCURRENTLY ",
+					quote_qualified_identifier(get_namespace_name(get_rel_namespace(def->relid)),
+											   def->name));
+}

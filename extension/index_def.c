@@ -1,0 +1,306 @@
+/*
+ * index_def.c
+ *		Making and comparing index definitions.
+ *
+ * Definitions are compared as PostgreSQL would: operator classes, collations,
+ * sort options and expression trees by equal(); never as text.
+ *
+ * Locking: definitions are made while the table is locked by whoever analyses
+ * the statement; comparing needs no lock.
+ */
+#include "index_def.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_opclass.h"
+#include "commands/defrem.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_utilcmd.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* Resolve operator class and collation of one key column. */
+static bool
+set_key(GlperfIndexDef *def, int i, Oid type, Oid typcollation,
+		Oid opclass, Oid collation, int16 option)
+{
+	if (!OidIsValid(opclass))
+		opclass = GetDefaultOpClass(type, def->amoid);
+	if (!OidIsValid(opclass))
+		return false;
+	def->opclass[i] = opclass;
+	def->opfamily[i] = get_opclass_family(opclass);
+	def->opcintype[i] = get_opclass_input_type(opclass);
+	def->collation[i] = OidIsValid(collation) ? collation : typcollation;
+	def->option[i] = option;
+	return true;
+}
+
+bool
+glperf_index_def_append(GlperfIndexDef *def, AttrNumber attnum, Oid opclass,
+						Oid collation, int16 option, bool include)
+{
+	Oid			type;
+	Oid			typcollation;
+	int32		typmod;
+
+	if (def->ncolumns >= INDEX_MAX_KEYS)
+		return false;
+	if (!include)
+	{
+		get_atttypetypmodcoll(def->relid, attnum, &type, &typmod,
+							  &typcollation);
+		if (!set_key(def, def->nkeys, type, typcollation, opclass, collation,
+					 option))
+			return false;
+		def->nkeys++;
+	}
+	def->attnum[def->ncolumns++] = attnum;
+	return true;
+}
+
+bool
+glperf_index_def_append_expr(GlperfIndexDef *def, Node *expr, Oid opclass,
+							 Oid collation, int16 option)
+{
+	if (def->ncolumns >= INDEX_MAX_KEYS || def->ncolumns > def->nkeys)
+		return false;
+	if (!set_key(def, def->nkeys, exprType(expr), exprCollation(expr),
+				 opclass, collation, option))
+		return false;
+	def->nkeys++;
+	def->attnum[def->ncolumns++] = 0;
+	def->exprs = lappend(def->exprs, copyObject(expr));
+	return true;
+}
+
+/* The expression of key column i, or NULL for a plain column. */
+static Node *
+key_expr(const GlperfIndexDef *def, int i)
+{
+	int			n = 0;
+
+	if (def->attnum[i] != 0)
+		return NULL;
+	for (int j = 0; j < i; j++)
+		if (def->attnum[j] == 0)
+			n++;
+	return (Node *) list_nth(def->exprs, n);
+}
+
+/* Do two key columns hold the same values in a comparable order? */
+static bool
+same_key(const GlperfIndexDef *a, const GlperfIndexDef *b, int i)
+{
+	return a->attnum[i] == b->attnum[i] &&
+		a->opfamily[i] == b->opfamily[i] &&
+		a->opcintype[i] == b->opcintype[i] &&
+		a->collation[i] == b->collation[i] &&
+		(a->attnum[i] != 0 || equal(key_expr(a, i), key_expr(b, i)));
+}
+
+/* Is the plain column attnum stored anywhere in def? */
+static bool
+has_column(const GlperfIndexDef *def, AttrNumber attnum)
+{
+	for (int i = 0; i < def->ncolumns; i++)
+		if (def->attnum[i] == attnum)
+			return true;
+	return false;
+}
+
+bool
+glperf_index_def_equal(const GlperfIndexDef *a, const GlperfIndexDef *b)
+{
+	if (a->relid != b->relid || a->amoid != b->amoid ||
+		a->nkeys != b->nkeys || a->ncolumns != b->ncolumns)
+		return false;
+	for (int i = 0; i < a->nkeys; i++)
+		if (!same_key(a, b, i) || a->option[i] != b->option[i])
+			return false;
+	for (int i = a->nkeys; i < a->ncolumns; i++)
+		if (!has_column(b, a->attnum[i]))
+			return false;
+	return equal(a->pred, b->pred);
+}
+
+bool
+glperf_index_def_covers(const GlperfIndexDef *a, const GlperfIndexDef *b)
+{
+	bool		same = true;
+	bool		flipped = true;
+
+	if (a->relid != b->relid || a->amoid != b->amoid || a->nkeys < b->nkeys)
+		return false;
+	for (int i = 0; i < b->nkeys; i++)
+	{
+		if (!same_key(a, b, i))
+			return false;
+		if (a->option[i] != b->option[i])
+			same = false;
+		if ((a->option[i] ^ b->option[i]) !=
+			(INDOPTION_DESC | INDOPTION_NULLS_FIRST))
+			flipped = false;
+	}
+	if (!same && !flipped)
+		return false;
+	for (int i = b->nkeys; i < b->ncolumns; i++)
+		if (!has_column(a, b->attnum[i]))
+			return false;
+	return equal(a->pred, b->pred);
+}
+
+GlperfIndexDef *
+glperf_index_def_from_relation(Relation index)
+{
+	GlperfIndexDef *def = palloc0(sizeof(GlperfIndexDef));
+	Form_pg_index form = index->rd_index;
+	oidvector  *opclass;
+	bool		isnull;
+
+	opclass = (oidvector *)
+		DatumGetPointer(SysCacheGetAttr(INDEXRELID, index->rd_indextuple,
+										Anum_pg_index_indclass, &isnull));
+
+	def->relid = form->indrelid;
+	def->amoid = index->rd_rel->relam;
+	def->nkeys = form->indnkeyatts;
+	def->ncolumns = form->indnatts;
+	for (int i = 0; i < def->ncolumns; i++)
+		def->attnum[i] = form->indkey.values[i];
+	for (int i = 0; i < def->nkeys; i++)
+	{
+		def->opclass[i] = opclass->values[i];
+		def->opfamily[i] = index->rd_opfamily[i];
+		def->opcintype[i] = index->rd_opcintype[i];
+		def->collation[i] = index->rd_indcollation[i];
+		def->option[i] = index->rd_indoption[i];
+	}
+	def->exprs = RelationGetIndexExpressions(index);
+	def->pred = RelationGetIndexPredicate(index);
+	def->name = pstrdup(RelationGetRelationName(index));
+	return def;
+}
+
+/* Append what one IndexElem says; raises what CREATE INDEX would raise. */
+static void
+append_elem(GlperfIndexDef *def, Relation rel, IndexElem *elem, bool include)
+{
+	Oid			type;
+	Oid			collation;
+	int32		typmod;
+	Oid			opclass = InvalidOid;
+	AttrNumber	attnum = 0;
+	int16		option = 0;
+	bool		ok;
+
+	if (elem->name)
+	{
+		attnum = get_attnum(RelationGetRelid(rel), elem->name);
+		if (attnum == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column \"%s\" does not exist", elem->name)));
+		get_atttypetypmodcoll(RelationGetRelid(rel), attnum, &type, &typmod,
+							  &collation);
+	}
+	else
+	{
+		if (include)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("expressions are not supported in included columns")));
+		if (contain_mutable_functions((Node *) expression_planner((Expr *) elem->expr)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("functions in index expression must be marked IMMUTABLE")));
+		type = exprType(elem->expr);
+		collation = exprCollation(elem->expr);
+	}
+	if (elem->collation)
+		collation = get_collation_oid(elem->collation, false);
+	if (!include)
+	{
+		HeapTuple	tup = SearchSysCache1(AMOID, ObjectIdGetDatum(def->amoid));
+		char	   *amname = pstrdup(NameStr(((Form_pg_am) GETSTRUCT(tup))->amname));
+
+		ReleaseSysCache(tup);
+		opclass = ResolveOpClass(elem->opclass, type, amname, def->amoid);
+		if (elem->ordering == SORTBY_DESC)
+			option |= INDOPTION_DESC;
+		if (elem->nulls_ordering == SORTBY_NULLS_FIRST ||
+			(elem->nulls_ordering == SORTBY_NULLS_DEFAULT &&
+			 elem->ordering == SORTBY_DESC))
+			option |= INDOPTION_NULLS_FIRST;
+	}
+	if (elem->name)
+		ok = glperf_index_def_append(def, attnum, opclass, collation, option,
+									 include);
+	else
+		ok = glperf_index_def_append_expr(def, elem->expr, opclass, collation,
+										  option);
+	if (!ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_TOO_MANY_COLUMNS),
+				 errmsg("cannot use more than %d columns in an index",
+						INDEX_MAX_KEYS)));
+}
+
+GlperfIndexDef *
+glperf_index_def_from_stmt(IndexStmt *stmt, const char *ddl)
+{
+	GlperfIndexDef *def = palloc0(sizeof(GlperfIndexDef));
+	Relation	rel;
+	ListCell   *lc;
+
+	rel = relation_openrv(stmt->relation, AccessShareLock);
+	if (rel->rd_rel->relkind != RELKIND_RELATION &&
+		rel->rd_rel->relkind != RELKIND_MATVIEW &&
+		rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("cannot create index on relation \"%s\"",
+						RelationGetRelationName(rel)),
+				 errhint("Name a table, a materialized view or a partitioned table.")));
+	def->relid = RelationGetRelid(rel);
+	def->amoid = get_index_am_oid(stmt->accessMethod, false);
+	stmt = transformIndexStmt(def->relid, stmt, ddl);
+
+	foreach(lc, stmt->indexParams)
+		append_elem(def, rel, (IndexElem *) lfirst(lc), false);
+	foreach(lc, stmt->indexIncludingParams)
+		append_elem(def, rel, (IndexElem *) lfirst(lc), true);
+	if (stmt->whereClause)
+	{
+		/* the same preparation that the relation cache gives a predicate */
+		Node	   *pred = eval_const_expressions(NULL, stmt->whereClause);
+
+		if (contain_mutable_functions(pred))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("functions in index predicate must be marked IMMUTABLE")));
+		pred = (Node *) canonicalize_qual((Expr *) pred, false);
+		def->pred = make_ands_implicit((Expr *) pred);
+		fix_opfuncids((Node *) def->pred);
+	}
+	foreach(lc, def->exprs)
+	{
+		lfirst(lc) = eval_const_expressions(NULL, lfirst(lc));
+		fix_opfuncids(lfirst(lc));
+	}
+	relation_close(rel, NoLock);
+	if (stmt->idxname)
+		def->name = pstrdup(stmt->idxname);
+	else
+		glperf_index_def_set_name(def);
+	return def;
+}

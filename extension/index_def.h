@@ -1,0 +1,131 @@
+/*
+ * index_def.h
+ *		An index that may not exist yet: what it would be and how big.
+ *
+ * Vocabulary of the advice rooms: a *definition* describes one possible index
+ * on one table; a *candidate* is a definition found worth costing; a
+ * *configuration* is a set of candidates; a *recommendation* is a candidate
+ * that was selected.
+ */
+#ifndef GLPERF_INDEX_DEF_H
+#define GLPERF_INDEX_DEF_H
+
+#include "compat.h"
+
+#include "access/attnum.h"
+#include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
+#include "utils/relcache.h"
+
+/*
+ * One possible index.  Vars of expressions and predicate have varno 1.  All
+ * parts live in one memory context, the one current when it was made.
+ */
+typedef struct GlperfIndexDef
+{
+	Oid			relid;			/* table, or root of a partition tree */
+	Oid			expr_relid;		/* table whose columns exprs and pred number, if
+								 * not relid */
+	Oid			amoid;			/* access method */
+	int			nkeys;			/* key columns */
+	int			ncolumns;		/* key and INCLUDE columns */
+	AttrNumber	attnum[INDEX_MAX_KEYS]; /* 0 = next member of exprs */
+	Oid			opclass[INDEX_MAX_KEYS];
+	Oid			opfamily[INDEX_MAX_KEYS];
+	Oid			opcintype[INDEX_MAX_KEYS];
+	Oid			collation[INDEX_MAX_KEYS];
+	int16		option[INDEX_MAX_KEYS]; /* INDOPTION_DESC, _NULLS_FIRST */
+	List	   *exprs;			/* expressions of key columns, in order */
+	List	   *pred;			/* implicitly ANDed predicate, or NIL */
+
+	/* size model, see whatif_size.c */
+	double		rows;			/* rows of the table, all partitions */
+	double		tuples;			/* rows that the index would hold */
+	double		pages;			/* blocks, all partitions together */
+	int			height;			/* levels below the root, >= 0 */
+	double		entry_bytes;	/* average bytes of one leaf entry */
+
+	char	   *name;			/* proposed name, no schema */
+} GlperfIndexDef;
+
+/*
+ * glperf_index_def_append -- add a plain column as key or INCLUDE column
+ *
+ * Returns false, leaving def alone, when the type has no default operator
+ * class for the access method or no column is left.  collation InvalidOid
+ * means the column's own.
+ */
+extern bool glperf_index_def_append(GlperfIndexDef *def, AttrNumber attnum,
+									Oid opclass, Oid collation,
+									int16 option, bool include);
+
+/* The same for an expression with Vars of varno 1; keys only. */
+extern bool glperf_index_def_append_expr(GlperfIndexDef *def, Node *expr,
+										 Oid opclass, Oid collation,
+										 int16 option);
+
+/* Are these two the same index?  Names and sizes are not looked at. */
+extern bool glperf_index_def_equal(const GlperfIndexDef *a,
+								   const GlperfIndexDef *b);
+
+/*
+ * glperf_index_def_covers -- can whatever uses b use a instead?
+ *
+ * True when b's keys are a leading part of a's (all directions equal, or all
+ * flipped), b's other columns are in a, and both have the same predicate.
+ */
+extern bool glperf_index_def_covers(const GlperfIndexDef *a,
+									const GlperfIndexDef *b);
+
+/* Definition of an existing index whose relation is open. */
+extern GlperfIndexDef *glperf_index_def_from_relation(Relation index);
+
+/*
+ * glperf_index_def_from_stmt -- definition that a CREATE INDEX describes
+ *
+ * ddl must hold exactly one CREATE INDEX statement.  Locks the table in
+ * ACCESS SHARE mode.
+ *
+ * Errors:	ERRCODE_SYNTAX_ERROR, ERRCODE_FEATURE_NOT_SUPPORTED and those of
+ *			name lookup; nothing is created.
+ */
+extern GlperfIndexDef *glperf_index_def_from_stmt(IndexStmt *stmt,
+												  const char *ddl);
+
+/* Human form, as in executions (agent_name, created_at DESC) WHERE ... */
+extern char *glperf_index_def_describe(const GlperfIndexDef *def);
+
+/* The part in parentheses alone, as in agent_name, created_at DESC */
+extern char *glperf_index_def_columns(const GlperfIndexDef *def);
+
+/* CREATE INDEX CONCURRENTLY ..., complete, quoted, without semicolon. */
+extern char *glperf_index_def_ddl(const GlperfIndexDef *def);
+
+/*
+ * Statements that build the index without blocking writers, as a List of
+ * char *.  One for a plain table; for a partition tree the invalid parent,
+ * one build per leaf and the attachments.
+ */
+extern List *glperf_index_def_steps(const GlperfIndexDef *def);
+
+/* DROP INDEX CONCURRENTLY (or DROP INDEX for a partition tree). */
+extern char *glperf_index_def_undo(const GlperfIndexDef *def);
+
+/* SELECT that returns the rows which the predicate keeps. */
+extern char *glperf_index_def_predicate_query(const GlperfIndexDef *def);
+
+/* Sets def->name: deterministic, at most 63 bytes, glp_<table>_<columns>_<hash>. */
+extern void glperf_index_def_set_name(GlperfIndexDef *def);
+
+/* Fills rows, tuples, pages, height and entry_bytes; see whatif_size.c. */
+extern void glperf_index_def_set_size(GlperfIndexDef *def,
+									  double predicate_selectivity);
+
+/*
+ * B-tree size from the table's statistics alone, in pages and bytes.
+ * Pure arithmetic; see whatif_size.c.
+ */
+extern double glperf_btree_pages(double tuples, double distinct,
+								 double key_width, bool deduplicate);
+
+#endif							/* GLPERF_INDEX_DEF_H */

@@ -1,0 +1,337 @@
+/*
+ * plan_text.c
+ *		Reading plans that nobody will execute: indexes used, readable form.
+ *
+ * EXPLAIN starts the executor, which evaluates stable functions to prune
+ * partitions and fires other modules' hooks; this walks the plan tree only.
+ */
+#include "whatif.h"
+
+#include "nodes/nodeFuncs.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "bitset.h"
+
+typedef struct PlanWalk
+{
+	const GlperfWhatif *whatif;
+	PlannedStmt *stmt;
+	uint64	   *used;			/* filled when not NULL */
+	List	   *names;			/* index names met */
+	StringInfo	text;			/* filled when not NULL */
+} PlanWalk;
+
+static void walk_plan(PlanWalk *walk, Plan *plan, int depth);
+
+/* Name of a node as EXPLAIN writes it. */
+static const char *
+node_name(Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_Result:
+			return "Result";
+		case T_ProjectSet:
+			return "ProjectSet";
+		case T_ModifyTable:
+			switch (((ModifyTable *) plan)->operation)
+			{
+				case CMD_INSERT:
+					return "Insert";
+				case CMD_UPDATE:
+					return "Update";
+				case CMD_DELETE:
+					return "Delete";
+				default:
+					return "Merge";
+			}
+		case T_Append:
+			return "Append";
+		case T_MergeAppend:
+			return "Merge Append";
+		case T_RecursiveUnion:
+			return "Recursive Union";
+		case T_BitmapAnd:
+			return "BitmapAnd";
+		case T_BitmapOr:
+			return "BitmapOr";
+		case T_SeqScan:
+			return "Seq Scan";
+		case T_SampleScan:
+			return "Sample Scan";
+		case T_IndexScan:
+			return "Index Scan";
+		case T_IndexOnlyScan:
+			return "Index Only Scan";
+		case T_BitmapIndexScan:
+			return "Bitmap Index Scan";
+		case T_BitmapHeapScan:
+			return "Bitmap Heap Scan";
+		case T_TidScan:
+			return "Tid Scan";
+		case T_TidRangeScan:
+			return "Tid Range Scan";
+		case T_SubqueryScan:
+			return "Subquery Scan";
+		case T_FunctionScan:
+			return "Function Scan";
+		case T_ValuesScan:
+			return "Values Scan";
+		case T_TableFuncScan:
+			return "Table Function Scan";
+		case T_CteScan:
+			return "CTE Scan";
+		case T_NamedTuplestoreScan:
+			return "Named Tuplestore Scan";
+		case T_WorkTableScan:
+			return "WorkTable Scan";
+		case T_ForeignScan:
+			return "Foreign Scan";
+		case T_CustomScan:
+			return "Custom Scan";
+		case T_NestLoop:
+			return "Nested Loop";
+		case T_MergeJoin:
+			return "Merge Join";
+		case T_HashJoin:
+			return "Hash Join";
+		case T_Material:
+			return "Materialize";
+		case T_Memoize:
+			return "Memoize";
+		case T_Sort:
+			return "Sort";
+		case T_IncrementalSort:
+			return "Incremental Sort";
+		case T_Group:
+			return "Group";
+		case T_Agg:
+			switch (((Agg *) plan)->aggstrategy)
+			{
+				case AGG_SORTED:
+					return "GroupAggregate";
+				case AGG_HASHED:
+					return "HashAggregate";
+				case AGG_MIXED:
+					return "MixedAggregate";
+				default:
+					return "Aggregate";
+			}
+		case T_WindowAgg:
+			return "WindowAgg";
+		case T_Unique:
+			return "Unique";
+		case T_Gather:
+			return "Gather";
+		case T_GatherMerge:
+			return "Gather Merge";
+		case T_Hash:
+			return "Hash";
+		case T_SetOp:
+			return "SetOp";
+		case T_LockRows:
+			return "LockRows";
+		case T_Limit:
+			return "Limit";
+		default:
+			return "Plan node";
+	}
+}
+
+/* Range table index of the relation that a scan node reads, or 0. */
+static Index
+scan_relid(Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_SampleScan:
+		case T_IndexScan:
+		case T_IndexOnlyScan:
+		case T_BitmapHeapScan:
+		case T_TidScan:
+		case T_TidRangeScan:
+		case T_ForeignScan:
+			return ((Scan *) plan)->scanrelid;
+		case T_ModifyTable:
+			return ((ModifyTable *) plan)->nominalRelation;
+		default:
+			return 0;
+	}
+}
+
+/* OID of the index that a node scans, or InvalidOid. */
+static Oid
+scan_index(Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_IndexScan:
+			return ((IndexScan *) plan)->indexid;
+		case T_IndexOnlyScan:
+			return ((IndexOnlyScan *) plan)->indexid;
+		case T_BitmapIndexScan:
+			return ((BitmapIndexScan *) plan)->indexid;
+		default:
+			return InvalidOid;
+	}
+}
+
+/* Name for people, real or made up. */
+static char *
+index_name(PlanWalk *walk, Oid index)
+{
+	int			i = glperf_whatif_index_number(walk->whatif, index);
+	char	   *name;
+
+	if (i >= 0)
+		return walk->whatif->defs[i]->name;
+	name = get_rel_name(index);
+	return name ? name : psprintf("%u", index);
+}
+
+/* Note an index once. */
+static void
+note_index(PlanWalk *walk, Oid index)
+{
+	int			i = glperf_whatif_index_number(walk->whatif, index);
+	char	   *name = index_name(walk, index);
+	ListCell   *lc;
+
+	if (i >= 0 && walk->used)
+		bitset_add(walk->used, i);
+	foreach(lc, walk->names)
+		if (strcmp((char *) lfirst(lc), name) == 0)
+			return;
+	walk->names = lappend(walk->names, name);
+}
+
+/* One line of the readable plan. */
+static void
+print_node(PlanWalk *walk, Plan *plan, int depth)
+{
+	StringInfo	out = walk->text;
+	Oid			index = scan_index(plan);
+	Index		rti = scan_relid(plan);
+
+	if (out->len > 0)
+		appendStringInfoChar(out, '\n');
+	if (depth > 0)
+		appendStringInfo(out, "%*s->  ", (depth - 1) * 6 + 2, "");
+	if (plan->parallel_aware)
+		appendStringInfoString(out, "Parallel ");
+	appendStringInfoString(out, node_name(plan));
+	if (OidIsValid(index))
+		appendStringInfo(out, " using %s%s",
+						 quote_identifier(index_name(walk, index)),
+						 glperf_whatif_index_number(walk->whatif, index) >= 0 ?
+						 " (hypothetical)" : "");
+	if (rti > 0 && rti <= list_length(walk->stmt->rtable))
+	{
+		RangeTblEntry *rte = list_nth(walk->stmt->rtable, rti - 1);
+		char	   *name = rte->rtekind == RTE_RELATION ?
+			get_rel_name(rte->relid) : NULL;
+
+		if (name)
+			appendStringInfo(out, " on %s", quote_identifier(name));
+	}
+	appendStringInfo(out, "  (cost=%.2f..%.2f rows=%.0f)",
+					 plan->startup_cost, plan->total_cost, plan->plan_rows);
+}
+
+/* Walk the members of a node's list of child plans. */
+static void
+walk_list(PlanWalk *walk, List *plans, int depth)
+{
+	ListCell   *lc;
+
+	foreach(lc, plans)
+		walk_plan(walk, (Plan *) lfirst(lc), depth);
+}
+
+static void
+walk_plan(PlanWalk *walk, Plan *plan, int depth)
+{
+	if (plan == NULL)
+		return;
+	check_stack_depth();
+	if (walk->text)
+		print_node(walk, plan, depth);
+	if (OidIsValid(scan_index(plan)))
+		note_index(walk, scan_index(plan));
+
+	walk_plan(walk, plan->lefttree, depth + 1);
+	walk_plan(walk, plan->righttree, depth + 1);
+	switch (nodeTag(plan))
+	{
+		case T_Append:
+			walk_list(walk, ((Append *) plan)->appendplans, depth + 1);
+			break;
+		case T_MergeAppend:
+			walk_list(walk, ((MergeAppend *) plan)->mergeplans, depth + 1);
+			break;
+		case T_BitmapAnd:
+			walk_list(walk, ((BitmapAnd *) plan)->bitmapplans, depth + 1);
+			break;
+		case T_BitmapOr:
+			walk_list(walk, ((BitmapOr *) plan)->bitmapplans, depth + 1);
+			break;
+		case T_SubqueryScan:
+			walk_plan(walk, ((SubqueryScan *) plan)->subplan, depth + 1);
+			break;
+		case T_CustomScan:
+			walk_list(walk, ((CustomScan *) plan)->custom_plans, depth + 1);
+			break;
+		default:
+			break;
+	}
+}
+
+/* Walk the main plan and every subplan. */
+static void
+walk_stmt(PlanWalk *walk)
+{
+	ListCell   *lc;
+	int			n = 0;
+
+	walk_plan(walk, walk->stmt->planTree, 0);
+	foreach(lc, walk->stmt->subplans)
+	{
+		n++;
+		if (lfirst(lc) == NULL)
+			continue;
+		if (walk->text)
+			appendStringInfo(walk->text, "\nSubPlan %d", n);
+		walk_plan(walk, (Plan *) lfirst(lc), 1);
+	}
+}
+
+void
+glperf_plan_used(const GlperfWhatif *whatif, PlannedStmt *plan, uint64 *used)
+{
+	PlanWalk	walk = {.whatif = whatif,.stmt = plan,.used = used};
+
+	walk_stmt(&walk);
+}
+
+List *
+glperf_plan_index_names(const GlperfWhatif *whatif, PlannedStmt *plan)
+{
+	PlanWalk	walk = {.whatif = whatif,.stmt = plan};
+
+	walk_stmt(&walk);
+	return walk.names;
+}
+
+char *
+glperf_plan_text(const GlperfWhatif *whatif, PlannedStmt *plan)
+{
+	PlanWalk	walk = {.whatif = whatif,.stmt = plan};
+
+	walk.text = makeStringInfo();
+	walk_stmt(&walk);
+	return walk.text->data;
+}

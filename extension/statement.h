@@ -1,0 +1,56 @@
+/*
+ * statement.h
+ *		From the text of a statement to a Query that may be planned.
+ */
+#ifndef GLPERF_STATEMENT_H
+#define GLPERF_STATEMENT_H
+
+#include "compat.h"
+
+#include "nodes/params.h"
+#include "nodes/parsenodes.h"
+
+/* One way in which a statement is run: its text and parameter values. */
+typedef struct GlperfStatement
+{
+	const char *text;
+	int			nparams;		/* known parameters; the rest stays open */
+	Oid		   *param_types;	/* InvalidOid: to be found out */
+	char	  **param_values;	/* text form, NULL for SQL NULL; or no array */
+	double		rows_per_call;	/* observed, stands in for an unknown LIMIT; <= 0
+								 * when unknown */
+} GlperfStatement;
+
+/* A statement after analysis and rewriting, ready for the planner. */
+typedef struct GlperfAnalysed
+{
+	List	   *queries;		/* Query, usually one; more with rules */
+	ParamListInfo params;		/* NULL when nothing is known */
+	int			cursor_options;
+	bool		open_params;	/* has parameters whose value is unknown */
+} GlperfAnalysed;
+
+/*
+ * glperf_statement_analyse -- parse, analyse and rewrite one statement
+ *
+ * Takes the locks that planning needs (to be called inside the sandbox).  No
+ * parse-analysis hook runs, so no other module notices.
+ *
+ * Errors:	ERRCODE_SYNTAX_ERROR when the text is not exactly one statement,
+ *			ERRCODE_FEATURE_NOT_SUPPORTED for utility statements and for
+ *			functions that may not be evaluated here, and whatever analysis
+ *			raises.
+ */
+extern void glperf_statement_analyse(const GlperfStatement *stmt,
+									 GlperfAnalysed *result);
+
+/*
+ * glperf_statement_repair -- mend what normalisation of constants broke
+ *
+ * pg_stat_statements turns interval '1 day' into interval $1, which does not
+ * parse.  Returns a text with such places rewritten as casts, in CurrentMemoryContext;
+ * the same text when there is none.  Only for planning.
+ */
+extern char *glperf_statement_repair(const char *text);
+
+#endif							/* GLPERF_STATEMENT_H */

@@ -1,0 +1,393 @@
+/*
+ * whatif.c
+ *		Planning with indexes that do not exist.
+ *
+ * The planner asks every relation for its indexes; a hook that is live only
+ * while glperf_whatif_plan() runs adds IndexOptInfos of our own making.  They
+ * are marked hypothetical (endpoint probes and BRIN, GIN metapage reads skip
+ * them), never unique (the planner would remove joins on the strength of it)
+ * and carry a tree height (without one descents would be free).
+ *
+ * Their OIDs count down from the top of the OID range, skipping real ones;
+ * they exist inside one planner call alone, in plans that nobody executes.
+ *
+ * See plancat.c, get_relation_info() for what an IndexOptInfo holds.
+ */
+#include "whatif.h"
+
+#include <math.h>
+
+#include "access/amapi.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/partition.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planner.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "bitset.h"
+#include "glperf.h"
+#include "statement.h"
+
+/* first of the OIDs given to made-up indexes; they count down from here */
+#define WHATIF_FIRST_OID	((Oid) 0xFFFFFF00)
+
+static GlperfWhatif *active = NULL;
+
+static set_rel_pathlist_hook_type prev_set_rel_pathlist = NULL;
+
+/* The OID of definition number i: not that of any relation. */
+static inline Oid
+whatif_oid(int i)
+{
+	return WHATIF_FIRST_OID - (Oid) i;
+}
+
+int
+glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index)
+{
+	if (whatif == NULL || index > WHATIF_FIRST_OID ||
+		index <= WHATIF_FIRST_OID - (Oid) whatif->ndefs)
+		return -1;
+	return (int) (WHATIF_FIRST_OID - index);
+}
+
+/* Is table, or a partitioned ancestor of it, what def is about? */
+static bool
+def_applies(const GlperfIndexDef *def, Oid table, List **ancestors)
+{
+	if (def->relid == table)
+		return true;
+	if (!get_rel_relispartition(table))
+		return false;
+	if (*ancestors == NIL)
+		*ancestors = get_partition_ancestors(table);
+	return list_member_oid(*ancestors, def->relid);
+}
+
+/*
+ * Column number in table of column attnum of def's table; they differ between
+ * a partition and its parent when columns were dropped or ordered otherwise.
+ */
+static AttrNumber
+map_attnum(const GlperfIndexDef *def, Oid table, AttrNumber attnum)
+{
+	char	   *name;
+
+	if (def->relid == table || attnum <= 0)
+		return attnum;
+	name = get_attname(def->relid, attnum, true);
+	return name ? get_attnum(table, name) : InvalidAttrNumber;
+}
+
+typedef struct MapContext
+{
+	const GlperfIndexDef *def;
+	Oid			table;
+	bool		failed;
+} MapContext;
+
+/* Renumber the Vars of an expression in place, for a partition. */
+static bool
+map_vars_walker(Node *node, MapContext *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		var->varattno = map_attnum(context->def, context->table,
+								   var->varattno);
+		if (var->varattno == InvalidAttrNumber)
+			context->failed = true;
+		return false;
+	}
+	return expression_tree_walker(node, map_vars_walker, (void *) context);
+}
+
+/* A copy of a definition's expressions fit for relation number varno. */
+static List *
+adapt_exprs(const GlperfIndexDef *def, List *exprs, Oid table, Index varno,
+			bool *failed)
+{
+	List	   *result = copyObject(exprs);
+	MapContext	context = {def, table, false};
+
+	if (def->relid != table)
+		map_vars_walker((Node *) result, &context);
+	if (context.failed)
+		*failed = true;
+	if (varno != 1)
+		ChangeVarNodes((Node *) result, 1, varno, 0);
+	return result;
+}
+
+/* Target list that tells the planner what the index columns hold. */
+static List *
+index_tlist(IndexOptInfo *info, Oid table)
+{
+	List	   *tlist = NIL;
+	ListCell   *expr = list_head(info->indexprs);
+
+	for (int i = 0; i < info->ncolumns; i++)
+	{
+		Expr	   *column;
+
+		if (info->indexkeys[i] != 0)
+		{
+			Oid			type;
+			int32		typmod;
+			Oid			collation;
+
+			get_atttypetypmodcoll(table, info->indexkeys[i], &type, &typmod,
+								  &collation);
+			column = (Expr *) makeVar(info->rel->relid, info->indexkeys[i],
+									  type, typmod, collation, 0);
+		}
+		else
+		{
+			column = (Expr *) lfirst(expr);
+			expr = lnext(info->indexprs, expr);
+		}
+		tlist = lappend(tlist, makeTargetEntry(column, i + 1, NULL, false));
+	}
+	return tlist;
+}
+
+/* Copy what the planner needs of the access method's description. */
+static void
+set_am_fields(IndexOptInfo *info, const IndexAmRoutine *am)
+{
+	info->amcanorderbyop = am->amcanorderbyop;
+	info->amoptionalkey = am->amoptionalkey;
+	info->amsearcharray = am->amsearcharray;
+	info->amsearchnulls = am->amsearchnulls;
+	info->amhasgettuple = am->amgettuple != NULL;
+	info->amhasgetbitmap = am->amgetbitmap != NULL;
+	info->amcanparallel = am->amcanparallel;
+	info->amcanmarkpos = am->ammarkpos != NULL && am->amrestrpos != NULL;
+	info->amcostestimate = am->amcostestimate;
+}
+
+/* Size of the part of the index that belongs to this relation. */
+static void
+set_size(IndexOptInfo *info, const GlperfIndexDef *def, RelOptInfo *rel)
+{
+	double		scale = 1.0;
+
+	if (def->rows > 0)
+		scale = rel->tuples / def->rows;
+	info->tuples = Min(rel->tuples, clamp_row_est(def->tuples * scale));
+	info->pages = (BlockNumber) Max(1.0, ceil(def->pages * scale));
+	info->tree_height = info->relam == BTREE_AM_OID ? def->height : -1;
+}
+
+/*
+ * The planner's view of definition number i for rel, or NULL when the
+ * definition does not fit (a partition without one of the columns).
+ */
+static IndexOptInfo *
+make_index_info(int i, const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
+{
+	IndexOptInfo *info = makeNode(IndexOptInfo);
+	const		IndexAmRoutine *am = GetIndexAmRoutineByAmId(def->amoid, false);
+	bool		failed = false;
+
+	info->indexoid = whatif_oid(i);
+	info->rel = rel;
+	info->relam = def->amoid;
+	info->ncolumns = def->ncolumns;
+	info->nkeycolumns = def->nkeys;
+	info->indexkeys = palloc(sizeof(int) * def->ncolumns);
+	info->canreturn = palloc(sizeof(bool) * def->ncolumns);
+	info->indexcollations = palloc(sizeof(Oid) * def->nkeys);
+	info->opfamily = palloc(sizeof(Oid) * def->nkeys);
+	info->opcintype = palloc(sizeof(Oid) * def->nkeys);
+	info->opclassoptions = palloc0(sizeof(bytea *) * def->nkeys);
+	for (int c = 0; c < def->ncolumns; c++)
+	{
+		info->indexkeys[c] = map_attnum(def, table, def->attnum[c]);
+		if (info->indexkeys[c] == InvalidAttrNumber && def->attnum[c] != 0)
+			failed = true;
+		/* other access methods ask the index's metapage or opclass */
+		info->canreturn[c] = def->amoid == BTREE_AM_OID;
+	}
+	for (int c = 0; c < def->nkeys; c++)
+	{
+		info->indexcollations[c] = def->collation[c];
+		info->opfamily[c] = def->opfamily[c];
+		info->opcintype[c] = def->opcintype[c];
+	}
+	if (am->amcanorder && def->amoid == BTREE_AM_OID)
+	{
+		info->sortopfamily = info->opfamily;
+		info->reverse_sort = palloc(sizeof(bool) * def->nkeys);
+		info->nulls_first = palloc(sizeof(bool) * def->nkeys);
+		for (int c = 0; c < def->nkeys; c++)
+		{
+			info->reverse_sort[c] = (def->option[c] & INDOPTION_DESC) != 0;
+			info->nulls_first[c] =
+				(def->option[c] & INDOPTION_NULLS_FIRST) != 0;
+		}
+	}
+	set_am_fields(info, am);
+	info->indexprs = adapt_exprs(def, def->exprs, table, rel->relid, &failed);
+	info->indpred = adapt_exprs(def, def->pred, table, rel->relid, &failed);
+	if (failed)
+		return NULL;
+	info->indextlist = index_tlist(info, table);
+	info->immediate = true;
+	info->hypothetical = true;
+	set_size(info, def, rel);
+	return info;
+}
+
+/* Remove the indexes that this call pretends were dropped. */
+static void
+hide_indexes(RelOptInfo *rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, rel->indexlist)
+	{
+		IndexOptInfo *info = (IndexOptInfo *) lfirst(lc);
+
+		for (int i = 0; i < active->nhidden; i++)
+			if (info->indexoid == active->hidden[i])
+			{
+				rel->indexlist = foreach_delete_current(rel->indexlist, lc);
+				break;
+			}
+	}
+}
+
+/* Show rel the made-up indexes of its table. */
+static void
+add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
+{
+	List	   *ancestors = NIL;
+
+	if (active == NULL || inhparent)
+		return;
+	hide_indexes(rel);
+	for (int i = 0; i < active->ndefs; i++)
+	{
+		IndexOptInfo *info;
+
+		if (active->enabled && !bitset_get(active->enabled, i))
+			continue;
+		if (!def_applies(active->defs[i], table, &ancestors))
+			continue;
+		info = make_index_info(i, active->defs[i], table, rel);
+		if (info)
+			rel->indexlist = lappend(rel->indexlist, info);
+	}
+}
+
+#ifdef GLPERF_HAVE_BUILD_SIMPLE_REL_HOOK
+static build_simple_rel_hook_type prev_build_simple_rel = NULL;
+
+/* From 19 on: called for every kind of range table entry. */
+static void
+whatif_build_simple_rel(PlannerInfo *root, RelOptInfo *rel,
+						RangeTblEntry *rte)
+{
+	if (prev_build_simple_rel)
+		prev_build_simple_rel(root, rel, rte);
+	if (rte->rtekind == RTE_RELATION)
+		add_indexes(rte->relid, rte->inh, rel);
+}
+#else
+static get_relation_info_hook_type prev_get_relation_info = NULL;
+
+/* Up to 18: called for relations only. */
+static void
+whatif_get_relation_info(PlannerInfo *root, Oid table, bool inhparent,
+						 RelOptInfo *rel)
+{
+	if (prev_get_relation_info)
+		prev_get_relation_info(root, table, inhparent, rel);
+	add_indexes(table, inhparent, rel);
+}
+#endif
+
+/* Let the caller look at a relation whose clauses are all known. */
+static void
+whatif_set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
+						RangeTblEntry *rte)
+{
+	if (prev_set_rel_pathlist)
+		prev_set_rel_pathlist(root, rel, rti, rte);
+	if (active && active->harvest && rte->rtekind == RTE_RELATION)
+		active->harvest(active->harvest_arg, root, rel, rte);
+}
+
+void
+glperf_whatif_init(void)
+{
+#ifdef GLPERF_HAVE_BUILD_SIMPLE_REL_HOOK
+	prev_build_simple_rel = build_simple_rel_hook;
+	build_simple_rel_hook = whatif_build_simple_rel;
+#else
+	prev_get_relation_info = get_relation_info_hook;
+	get_relation_info_hook = whatif_get_relation_info;
+#endif
+	prev_set_rel_pathlist = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = whatif_set_rel_pathlist;
+}
+
+PlannedStmt *
+glperf_whatif_plan(GlperfWhatif *whatif, Query *query, const char *text,
+				   int cursor_options, ParamListInfo params)
+{
+	GlperfWhatif *saved = active;
+	PlannedStmt *plan;
+
+	/* the planner scribbles on its input */
+	query = copyObject(query);
+	active = whatif;
+	PG_TRY();
+	{
+		plan = glperf_standard_planner(query, text, cursor_options, params);
+	}
+	PG_FINALLY();
+	{
+		active = saved;
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+/* Rows of the definition's table that satisfy its predicate. */
+static double
+predicate_rows(const GlperfIndexDef *def)
+{
+	GlperfStatement stmt = {0};
+	GlperfAnalysed analysed;
+	PlannedStmt *plan;
+	GlperfWhatif nothing = {0};
+
+	stmt.text = glperf_index_def_predicate_query(def);
+	glperf_statement_analyse(&stmt, &analysed);
+	plan = glperf_whatif_plan(&nothing, linitial_node(Query, analysed.queries),
+							  stmt.text, 0, NULL);
+	return plan->planTree->plan_rows;
+}
+
+void
+glperf_whatif_set_size(GlperfIndexDef *def)
+{
+	glperf_index_def_set_size(def, 1.0);
+	if (def->pred && def->rows > 0)
+		glperf_index_def_set_size(def, predicate_rows(def) / def->rows);
+}

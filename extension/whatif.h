@@ -1,0 +1,73 @@
+/*
+ * whatif.h
+ *		Planning with indexes that do not exist, without executing anything.
+ */
+#ifndef GLPERF_WHATIF_H
+#define GLPERF_WHATIF_H
+
+#include "compat.h"
+
+#include "nodes/params.h"
+#include "nodes/parsenodes.h"
+#include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
+
+#include "index_def.h"
+
+/*
+ * What the planner sees besides the truth while one glperf_whatif_plan() call
+ * runs.  defs[] holds ndefs definitions; those whose bit in enabled is set
+ * (all, when enabled is NULL) exist for that call.  hidden[] are existing
+ * indexes that do not.  When harvest is set it is called for every base
+ * relation once its clauses are known.
+ */
+typedef struct GlperfWhatif
+{
+	GlperfIndexDef **defs;
+	int			ndefs;
+	const uint64 *enabled;		/* bit set over defs, or NULL for all */
+	Oid		   *hidden;
+	int			nhidden;
+	void		(*harvest) (void *arg, PlannerInfo *root, RelOptInfo *rel,
+							RangeTblEntry *rte);
+	void	   *harvest_arg;
+} GlperfWhatif;
+
+/*
+ * glperf_whatif_plan -- plan query (a copy of it) as if
+ *
+ * Calls standard_planner(), so no other module's planner hook sees the made-up
+ * indexes, and adds nothing to any plan cache.  Nothing is left behind by an
+ * error.  Not reentrant: planning that runs SQL of its own sees the truth.
+ */
+extern PlannedStmt *glperf_whatif_plan(GlperfWhatif *whatif, Query *query,
+									   const char *text, int cursor_options,
+									   ParamListInfo params);
+
+/*
+ * Fills the size of def, the share of rows that its predicate keeps included,
+ * from the planner's own estimate.  Locks the table in ACCESS SHARE mode.
+ */
+extern void glperf_whatif_set_size(GlperfIndexDef *def);
+
+/* Position in defs[] of a made-up index's OID, or -1 for a real one. */
+extern int	glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index);
+
+/* Adds to used (a bit set over defs) every definition that plan scans. */
+extern void glperf_plan_used(const GlperfWhatif *whatif, PlannedStmt *plan,
+							 uint64 *used);
+
+/*
+ * Names of all indexes that plan scans, made-up ones by their definition's
+ * name; a List of char *, each name once, in plan order.
+ */
+extern List *glperf_plan_index_names(const GlperfWhatif *whatif,
+									 PlannedStmt *plan);
+
+/*
+ * The plan as indented text, one node a line: node type, index, relation,
+ * cost and rows.  Made from the plan alone, without starting the executor.
+ */
+extern char *glperf_plan_text(const GlperfWhatif *whatif, PlannedStmt *plan);
+
+#endif							/* GLPERF_WHATIF_H */

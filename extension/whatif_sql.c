@@ -1,0 +1,256 @@
+/*
+ * whatif_sql.c
+ *		SQL function whatif(query, ddl[]): one statement, planned twice.
+ */
+#include "whatif.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "parser/parser.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "sandbox.h"
+#include "statement.h"
+
+PG_FUNCTION_INFO_V1(glperf_whatif);
+
+#define WHATIF_COLS			7
+#define WHATIF_MAX_DDL		64
+
+/* Input and results of one call; results live in the caller's context. */
+typedef struct WhatifCall
+{
+	MemoryContext caller;
+	char	   *query;
+	char	  **ddl;
+	int			nddl;
+	const char *current;		/* text being analysed, for error positions */
+
+	GlperfWhatif whatif;
+	double		cost[2];
+	char	   *plan[2];
+	List	   *used;			/* char * */
+	int64	   *sizes;			/* bytes of each CREATE INDEX, in order */
+} WhatifCall;
+
+/* DROP INDEX: pretend that these indexes are gone. */
+static void
+hide_dropped(WhatifCall *call, DropStmt *drop)
+{
+	ListCell   *lc;
+
+	foreach(lc, drop->objects)
+	{
+		RangeVar   *name = makeRangeVarFromNameList((List *) lfirst(lc));
+		Oid			index = RangeVarGetRelid(name, AccessShareLock,
+											 drop->missing_ok);
+
+		if (!OidIsValid(index))
+			continue;
+		if (get_rel_relkind(index) != RELKIND_INDEX)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" is not an index", name->relname)));
+		call->whatif.hidden[call->whatif.nhidden++] = index;
+	}
+}
+
+/* Turn one DDL text into a definition or a hidden index. */
+static void
+take_ddl(WhatifCall *call, const char *ddl)
+{
+	List	   *parsed;
+	Node	   *node;
+
+	call->current = ddl;
+	parsed = raw_parser(ddl, RAW_PARSE_DEFAULT);
+	if (list_length(parsed) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("expected exactly one statement in each member of ddl, found %d",
+						list_length(parsed)),
+				 errhint("Pass several statements as several array members.")));
+	node = linitial_node(RawStmt, parsed)->stmt;
+	if (IsA(node, IndexStmt))
+	{
+		GlperfIndexDef *def = glperf_index_def_from_stmt((IndexStmt *) node, ddl);
+
+		glperf_whatif_set_size(def);
+		call->whatif.defs[call->whatif.ndefs++] = def;
+	}
+	else if (IsA(node, DropStmt) &&
+			 ((DropStmt *) node)->removeType == OBJECT_INDEX)
+	{
+		if (call->whatif.nhidden +
+			list_length(((DropStmt *) node)->objects) > WHATIF_MAX_DDL)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("cannot drop more than %d indexes in one what-if",
+							WHATIF_MAX_DDL)));
+		hide_dropped(call, (DropStmt *) node);
+	}
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("ddl must consist of CREATE INDEX and DROP INDEX statements")));
+}
+
+/* Plan every query of the statement and add up. */
+static void
+plan_all(WhatifCall *call, GlperfWhatif *whatif, GlperfAnalysed *analysed,
+		 int which)
+{
+	ListCell   *lc;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	foreach(lc, analysed->queries)
+	{
+		Query	   *query = lfirst_node(Query, lc);
+		PlannedStmt *plan;
+		ListCell   *name;
+		MemoryContext old;
+
+		if (query->commandType == CMD_UTILITY)
+			continue;
+		plan = glperf_whatif_plan(whatif, query, call->query,
+								  analysed->cursor_options, analysed->params);
+		glperf_check_permissions(plan);
+		call->cost[which] += plan->planTree->total_cost;
+		appendStringInfo(&text, "%s%s", text.len > 0 ? "\n" : "",
+						 glperf_plan_text(whatif, plan));
+		if (which == 0)
+			continue;
+		old = MemoryContextSwitchTo(call->caller);
+		foreach(name, glperf_plan_index_names(whatif, plan))
+			call->used = lappend(call->used, pstrdup(lfirst(name)));
+		MemoryContextSwitchTo(old);
+	}
+	call->plan[which] = MemoryContextStrdup(call->caller, text.data);
+}
+
+/* The work inside the sandbox. */
+static void
+whatif_work(void *arg)
+{
+	WhatifCall *call = arg;
+	GlperfStatement stmt = {0};
+	GlperfAnalysed analysed;
+	GlperfWhatif before = {0};
+
+	call->whatif.defs = palloc(sizeof(GlperfIndexDef *) * (call->nddl + 1));
+	call->whatif.hidden = palloc(sizeof(Oid) * WHATIF_MAX_DDL);
+	call->sizes = MemoryContextAllocZero(call->caller,
+										 sizeof(int64) * (call->nddl + 1));
+
+	call->current = stmt.text = call->query;
+	glperf_statement_analyse(&stmt, &analysed);
+	plan_all(call, &before, &analysed, 0);
+	for (int i = 0; i < call->nddl; i++)
+		take_ddl(call, call->ddl[i]);
+	call->current = call->query;
+	plan_all(call, &call->whatif, &analysed, 1);
+	for (int i = 0; i < call->whatif.ndefs; i++)
+		call->sizes[i] = (int64) (call->whatif.defs[i]->pages * BLCKSZ);
+}
+
+/* Members of a text[] argument as C strings; NULL members are refused. */
+static char **
+text_array(ArrayType *array, int *n)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	char	  **result;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls,
+					  n);
+	if (*n > WHATIF_MAX_DDL)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("ddl must not have more than %d members",
+						WHATIF_MAX_DDL)));
+	result = palloc(sizeof(char *) * (*n + 1));
+	for (int i = 0; i < *n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("ddl must not contain nulls")));
+		result[i] = TextDatumGetCString(values[i]);
+	}
+	return result;
+}
+
+/* A List of char * as text[]. */
+static Datum
+list_to_array(List *list)
+{
+	Datum	   *values = palloc(sizeof(Datum) * (list_length(list) + 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, list)
+		values[n++] = CStringGetTextDatum((char *) lfirst(lc));
+	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+/*
+ * glperf_whatif(query text, ddl text[]) -- cost and plan before and after
+ *
+ * Raises what analysis of the statement or of a DDL text raises; nothing is
+ * executed or created.
+ */
+Datum
+glperf_whatif(PG_FUNCTION_ARGS)
+{
+	WhatifCall	call = {0};
+	GlperfFailure failure;
+	TupleDesc	tupdesc;
+	Datum		values[WHATIF_COLS];
+	bool		nulls[WHATIF_COLS] = {0};
+	Datum	   *sizes;
+
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE ||
+		tupdesc->natts != WHATIF_COLS)
+		elog(ERROR, "unexpected result type of whatif()");
+	call.caller = CurrentMemoryContext;
+	call.query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	call.ddl = text_array(PG_GETARG_ARRAYTYPE_P(1), &call.nddl);
+
+	if (!glperf_sandbox_run(GetUserId(), NULL, whatif_work, &call, &failure))
+		ereport(ERROR,
+				(errcode(failure.sqlerrcode),
+				 errmsg_internal("%s", failure.message),
+				 failure.hint ? errhint("%s", failure.hint) : 0,
+				 failure.cursorpos > 0 ? internalerrquery(call.current) : 0,
+				 failure.cursorpos > 0 ?
+				 internalerrposition(failure.cursorpos) : 0));
+
+	sizes = palloc(sizeof(Datum) * (call.nddl + 1));
+	for (int i = 0; i < call.whatif.ndefs; i++)
+		sizes[i] = Int64GetDatum(call.sizes[i]);
+	values[0] = Float8GetDatum(call.cost[0]);
+	values[1] = Float8GetDatum(call.cost[1]);
+	values[2] = Float8GetDatum(call.cost[0] > 0 ?
+							   100.0 * (1 - call.cost[1] / call.cost[0]) : 0);
+	values[3] = list_to_array(call.used);
+	values[4] = PointerGetDatum(construct_array(sizes, call.whatif.ndefs,
+												INT8OID, 8, FLOAT8PASSBYVAL,
+												TYPALIGN_DOUBLE));
+	values[5] = CStringGetTextDatum(call.plan[0]);
+	values[6] = CStringGetTextDatum(call.plan[1]);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
+													  values, nulls)));
+}
