@@ -48,6 +48,8 @@ rc=0
 for f in "${files[@]}"; do
 	pg_bsd_indent $opts -U"$tmp/types" <"$f" >"$tmp/new" 2>"$tmp/err" || {
 		sed "s|^|$f: |" "$tmp/err"; rc=1; continue; }
+	# pg_bsd_indent widens "List *" as a function's result; pgindent undoes it
+	sed -i -E 's/^([A-Za-z][A-Za-z0-9_ ]*[A-Za-z0-9_])[ \t]+\*$/\1 */' "$tmp/new"
 	cmp -s "$f" "$tmp/new" && continue
 	if [ "${1:-}" = --check ]; then
 		diff -u --label "$f" --label "$f (formatted)" "$f" "$tmp/new" || rc=1

@@ -93,4 +93,33 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 	ExecCheckRTPerms((stmt)->rtable, true)
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#include "nodes/queryjumble.h"
+#else
+#include "utils/queryjumble.h"
+#endif
+
+/* Since 15 shared memory is requested from a hook, before from _PG_init. */
+#if PG_VERSION_NUM >= 150000
+#define GLPERF_HOOK_SHMEM_REQUEST(fn, prev) \
+	(prev = shmem_request_hook, shmem_request_hook = fn)
+#define GLPERF_RESERVE_GUC_PREFIX(prefix) MarkGUCPrefixReserved(prefix)
+#else
+typedef void (*shmem_request_hook_type) (void);
+#define GLPERF_HOOK_SHMEM_REQUEST(fn, prev) (prev = NULL, fn())
+#define GLPERF_RESERVE_GUC_PREFIX(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* 18 removed execute_once from the ExecutorRun hook. */
+#if PG_VERSION_NUM >= 180000
+#define GLPERF_EXECUTOR_RUN_PARAMS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count
+#define GLPERF_EXECUTOR_RUN_ARGS queryDesc, direction, count
+#else
+#define GLPERF_EXECUTOR_RUN_PARAMS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count, \
+	bool execute_once
+#define GLPERF_EXECUTOR_RUN_ARGS queryDesc, direction, count, execute_once
+#endif
+
 #endif							/* GLPERF_COMPAT_H */

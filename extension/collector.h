@@ -1,0 +1,23 @@
+/*
+ * collector.h
+ *		What the rooms of the preloaded part share: locks and nesting.
+ */
+#ifndef GLPERF_COLLECTOR_H
+#define GLPERF_COLLECTOR_H
+
+#include "storage/lwlock.h"
+
+/* The collector's locks; none is taken by an execution that is only counted. */
+typedef enum GlperfLock
+{
+	GLPERF_LOCK_SAMPLES,
+	GLPERF_LOCK_COUNT
+} GlperfLock;
+
+/* One of the locks; only after shared memory exists. */
+extern LWLock *glperf_collector_lock(GlperfLock which);
+
+/* Was the library loaded by shared_preload_libraries? */
+extern bool glperf_collector_loaded(void);
+
+#endif							/* GLPERF_COLLECTOR_H */

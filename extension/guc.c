@@ -1,0 +1,46 @@
+/*
+ * guc.c
+ *		Settings named glperf.*, their defaults, and who may change them.
+ *
+ * Settings that size shared memory exist only when the library is preloaded,
+ * because PostgreSQL refuses to define them later.
+ */
+#include "glperf.h"
+
+#include <limits.h>
+
+#include "utils/guc.h"
+
+#include "guc.h"
+#include "samples.h"
+
+int			glperf_max_statements = 5000;
+bool		glperf_sample_parameters = true;
+
+/* Define every setting; called once per process from _PG_init(). */
+void
+glperf_guc_init(bool preloaded)
+{
+	if (preloaded)
+		DefineCustomIntVariable("glperf.max_statements",
+								"Statements that the collector can tell apart.",
+								"Each takes about 3 kB of shared memory.",
+								&glperf_max_statements,
+								5000, 100, 1000000,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+
+	/*
+	 * On by default, because adding the library to shared_preload_libraries
+	 * is a decision already, the values are no easier to read than the
+	 * statements of pg_stat_activity, and the index advisor is much better
+	 * with them.
+	 */
+	DefineCustomBoolVariable("glperf.sample_parameters",
+							 "Keeps a few of the constants that each statement runs with.",
+							 "They feed the index advisor and need glperf in shared_preload_libraries.",
+							 &glperf_sample_parameters,
+							 true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+
+	GLPERF_RESERVE_GUC_PREFIX("glperf");
+}
