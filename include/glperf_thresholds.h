@@ -155,6 +155,9 @@ GLPERF_THRESHOLD("statement_variation", 1, GLPERF_NO_LIMIT, "above", "ratio", "p
 GLPERF_THRESHOLD("statement_rows", 10000, GLPERF_NO_LIMIT, "above", "rows", "postgres",
 				 NULL,
 				 "rows returned or changed per call, above which a statement is said to handle many rows")
+GLPERF_THRESHOLD("statement_blocks", 1000, GLPERF_NO_LIMIT, "above", "blocks per row", "postgres",
+				 NULL,
+				 "blocks touched per row returned or changed, above which an index may be missing")
 GLPERF_THRESHOLD("statement_plan_share", 50, GLPERF_NO_LIMIT, "above", "%", "postgres",
 				 NULL,
 				 "planning time as a share of planning and execution, above which preparing the statement helps")

@@ -1,0 +1,286 @@
+-- The guide's question "which queries are slow", answered with reasons.
+-- After the collector, whose percentiles it shows.
+
+CREATE FUNCTION statement_report(
+	strict bool DEFAULT true,
+	OUT queryid int8, OUT database text, OUT role text, OUT toplevel bool,
+	OUT query text, OUT calls int8, OUT total_time_ms float8,
+	OUT mean_time_ms float8, OUT max_time_ms float8,
+	OUT stddev_time_ms float8, OUT p50_ms float8, OUT p95_ms float8,
+	OUT p99_ms float8, OUT p95_at_most_ms float8, OUT p99_at_most_ms float8,
+	OUT rows int8, OUT hit_ratio float8, OUT io_time_ms float8,
+	OUT temp_bytes int8, OUT wal_bytes float8, OUT share_pct float8,
+	OUT status text, OUT reasons text, OUT evidence_since_at timestamptz)
+RETURNS SETOF record
+LANGUAGE sql STABLE ROWS 5000
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH limits AS (
+		SELECT
+			max(warning) FILTER (WHERE id = 'slow_query_mean') AS mean_warning,
+			max(critical) FILTER (WHERE id = 'slow_query_mean') AS mean_critical,
+			max(direction) FILTER (WHERE id = 'slow_query_mean')
+				AS mean_direction,
+			max(warning) FILTER (WHERE id = 'cache_hit') AS hit_pct,
+			max(warning) FILTER (WHERE id = 'cache_evidence') AS hit_blocks,
+			max(warning) FILTER (WHERE id = 'statement_io_share') AS io_pct,
+			max(warning) FILTER (WHERE id = 'statement_variation') AS variation,
+			max(warning) FILTER (WHERE id = 'statement_rows') AS row_limit,
+			max(warning) FILTER (WHERE id = 'statement_blocks') AS block_limit,
+			max(warning) FILTER (WHERE id = 'statement_plan_share') AS plan_pct
+		FROM glperf.threshold
+	), stats AS (
+		SELECT s.*,
+			s.shared_blks_hit + s.shared_blks_read AS blks,
+			s.io_read_time_ms + s.io_write_time_ms AS io_ms,
+			(s.temp_blks_read + s.temp_blks_written)
+				* current_setting('block_size')::int8 AS temp_bytes,
+			sum(s.total_time_ms) FILTER (WHERE s.toplevel) OVER () AS all_ms,
+			-- no value exceeds the maximum, unless that was reset on its own
+			CASE WHEN s.minmax_stats_since IS NOT DISTINCT FROM s.stats_since
+				OR s.minmax_stats_since IS NULL
+				THEN s.max_time_ms END AS bound_ms
+		FROM glperf.statement_stats(true, strict) s
+	)
+	SELECT
+		s.queryid,
+		d.datname::text AS database,
+		r.rolname::text AS role,
+		s.toplevel,
+		s.query,
+		s.calls,
+		s.total_time_ms,
+		s.mean_time_ms,
+		s.max_time_ms,
+		s.stddev_time_ms,
+		NULL::float8 AS p50_ms,
+		NULL::float8 AS p95_ms,
+		NULL::float8 AS p99_ms,
+		least(s.mean_time_ms + sqrt(19::float8) * s.stddev_time_ms, s.bound_ms)
+			AS p95_at_most_ms,
+		least(s.mean_time_ms + sqrt(99::float8) * s.stddev_time_ms, s.bound_ms)
+			AS p99_at_most_ms,
+		s.rows,
+		s.shared_blks_hit / nullif(s.blks, 0)::float8 AS hit_ratio,
+		s.io_ms AS io_time_ms,
+		s.temp_bytes,
+		s.wal_bytes,
+		100 * s.total_time_ms / nullif(s.all_ms, 0) AS share_pct,
+		glperf.verdict(s.mean_time_ms, l.mean_warning, l.mean_critical,
+				l.mean_direction) AS status,
+		nullif(concat_ws('; ',
+			CASE WHEN s.temp_blks_written > 0 THEN
+				format('spills %s per call to temporary files: a larger work_mem or an index that delivers the order would avoid it',
+					pg_size_pretty(s.temp_bytes / greatest(s.calls, 1))) END,
+			CASE WHEN s.blks >= l.hit_blocks
+					AND 100.0 * s.shared_blks_hit / s.blks < l.hit_pct THEN
+				format('only %s %% of its blocks come from shared buffers, %s read per call',
+					round((100.0 * s.shared_blks_hit / s.blks)::numeric, 1),
+					pg_size_pretty(s.shared_blks_read / greatest(s.calls, 1)
+						* current_setting('block_size')::int8)) END,
+			CASE WHEN s.total_time_ms > 0
+					AND 100 * s.io_ms / s.total_time_ms > l.io_pct THEN
+				format('I/O bound: %s %% of its time is spent reading and writing blocks',
+					round((100 * s.io_ms / s.total_time_ms)::numeric)) END,
+			CASE WHEN s.calls > 1 AND s.mean_time_ms > 0
+					AND s.stddev_time_ms / s.mean_time_ms > l.variation THEN
+				format('unstable: %s to %s ms, standard deviation %s times the mean; parameters, plan or load differ between calls',
+					round(s.min_time_ms::numeric, 1),
+					round(s.max_time_ms::numeric, 1),
+					round((s.stddev_time_ms / s.mean_time_ms)::numeric, 1)) END,
+			CASE WHEN s.calls > 0 AND s.rows / s.calls > l.row_limit THEN
+				format('handles %s rows per call',
+								  s.rows / s.calls) END,
+			CASE WHEN s.blks > l.block_limit * greatest(s.rows, s.calls) THEN
+				format('touches %s blocks for %s rows per call: an index may be missing',
+					s.blks / greatest(s.calls, 1),
+					round((s.rows::float8 / greatest(s.calls, 1))::numeric, 1)) END,
+			CASE WHEN s.plan_time_ms + s.total_time_ms > 0
+					AND 100 * s.plan_time_ms
+						/ (s.plan_time_ms + s.total_time_ms) > l.plan_pct THEN
+				format('%s %% of its time is planning: prepare it once per session',
+					round((100 * s.plan_time_ms
+						   / (s.plan_time_ms + s.total_time_ms))::numeric)) END
+		), '') AS reasons,
+		s.stats_since AS evidence_since_at
+	FROM stats s
+	CROSS JOIN limits l
+	LEFT JOIN pg_database d ON d.oid = s.dbid
+	LEFT JOIN pg_roles r ON r.oid = s.userid;
+$$;
+COMMENT ON FUNCTION statement_report(bool) IS
+'The rows of glperf.statements. strict true raises an error with the next action when pg_stat_statements cannot be read, strict false returns no row then.';
+
+CREATE VIEW statements AS
+SELECT * FROM statement_report();
+COMMENT ON VIEW statements IS
+'Every statement that pg_stat_statements knows, one row per (role, database, toplevel, queryid), judged by the threshold slow_query_mean and explained. Counters since evidence_since_at.';
+COMMENT ON COLUMN statements.queryid IS
+'Identifier of the statement in pg_stat_statements.';
+COMMENT ON COLUMN statements.database IS
+'Database that the statement ran in; NULL if it was dropped.';
+COMMENT ON COLUMN statements.role IS
+'Role that ran the statement; NULL if it was dropped.';
+COMMENT ON COLUMN statements.toplevel IS
+'false for statements run inside a function, which pg_stat_statements.track = all records.';
+COMMENT ON COLUMN statements.query IS
+'Text with constants replaced by $1, $2, ...';
+COMMENT ON COLUMN statements.calls IS
+'Executions that succeeded; failed ones are not recorded by pg_stat_statements.';
+COMMENT ON COLUMN statements.total_time_ms IS
+'Execution time of all calls, in milliseconds.';
+COMMENT ON COLUMN statements.mean_time_ms IS
+'Mean execution time per call, in milliseconds; what the guide''s rule looks at.';
+COMMENT ON COLUMN statements.max_time_ms IS
+'Longest execution, in milliseconds.';
+COMMENT ON COLUMN statements.stddev_time_ms IS
+'Standard deviation of the execution time, in milliseconds.';
+COMMENT ON COLUMN statements.p50_ms IS
+'Measured median, in milliseconds; NULL without the collector.';
+COMMENT ON COLUMN statements.p95_ms IS
+'Measured 95th percentile, in milliseconds; NULL without the collector.';
+COMMENT ON COLUMN statements.p99_ms IS
+'Measured 99th percentile, in milliseconds; NULL without the collector.';
+COMMENT ON COLUMN statements.p95_at_most_ms IS
+'The 95th percentile is at most this many milliseconds: Cantelli''s bound mean + sqrt(19) * stddev, or the maximum if smaller. An upper limit, not an estimate.';
+COMMENT ON COLUMN statements.p99_at_most_ms IS
+'The 99th percentile is at most this many milliseconds: mean + sqrt(99) * stddev, or the maximum if smaller.';
+COMMENT ON COLUMN statements.rows IS
+'Rows returned or changed by all calls.';
+COMMENT ON COLUMN statements.hit_ratio IS
+'Share (0 to 1) of block reads answered by shared buffers; NULL if the statement read no block.';
+COMMENT ON COLUMN statements.io_time_ms IS
+'Time spent reading and writing blocks, in milliseconds; 0 also when track_io_timing is off.';
+COMMENT ON COLUMN statements.temp_bytes IS
+'Bytes read from and written to temporary files by all calls.';
+COMMENT ON COLUMN statements.wal_bytes IS
+'Bytes of write-ahead log written by all calls.';
+COMMENT ON COLUMN statements.share_pct IS
+'Share (0 to 100) of the execution time of all top-level statements.';
+COMMENT ON COLUMN statements.status IS
+'Verdict of mean_time_ms against slow_query_mean: ok, warning or critical.';
+COMMENT ON COLUMN statements.reasons IS
+'What the counters say about why it is slow, separated by semicolons; NULL if they say nothing.';
+COMMENT ON COLUMN statements.evidence_since_at IS
+'When the counters began; NULL if unknown.';
+
+CREATE VIEW slow_queries AS
+SELECT * FROM statement_report()
+WHERE status IN ('warning', 'critical')
+ORDER BY mean_time_ms DESC;
+COMMENT ON VIEW slow_queries IS
+'Statements slower on average than the threshold slow_query_mean (the guide''s 100 ms), slowest first; columns as in glperf.statements, which has the others too. Replaces the guide''s query, whose total_time and mean_time exist on no supported server. Source: guide, Query Tuning.';
+COMMENT ON COLUMN slow_queries.queryid IS
+'Identifier of the statement in pg_stat_statements.';
+COMMENT ON COLUMN slow_queries.database IS
+'Database that the statement ran in; NULL if it was dropped.';
+COMMENT ON COLUMN slow_queries.role IS
+'Role that ran the statement; NULL if it was dropped.';
+COMMENT ON COLUMN slow_queries.toplevel IS
+'false for statements run inside a function, which pg_stat_statements.track = all records.';
+COMMENT ON COLUMN slow_queries.query IS
+'Text with constants replaced by $1, $2, ...';
+COMMENT ON COLUMN slow_queries.calls IS
+'Executions that succeeded; failed ones are not recorded by pg_stat_statements.';
+COMMENT ON COLUMN slow_queries.total_time_ms IS
+'Execution time of all calls, in milliseconds.';
+COMMENT ON COLUMN slow_queries.mean_time_ms IS
+'Mean execution time per call, in milliseconds; what the guide''s rule looks at.';
+COMMENT ON COLUMN slow_queries.max_time_ms IS
+'Longest execution, in milliseconds.';
+COMMENT ON COLUMN slow_queries.stddev_time_ms IS
+'Standard deviation of the execution time, in milliseconds.';
+COMMENT ON COLUMN slow_queries.p50_ms IS
+'Measured median, in milliseconds; NULL without the collector.';
+COMMENT ON COLUMN slow_queries.p95_ms IS
+'Measured 95th percentile, in milliseconds; NULL without the collector.';
+COMMENT ON COLUMN slow_queries.p99_ms IS
+'Measured 99th percentile, in milliseconds; NULL without the collector.';
+COMMENT ON COLUMN slow_queries.p95_at_most_ms IS
+'The 95th percentile is at most this many milliseconds: Cantelli''s bound mean + sqrt(19) * stddev, or the maximum if smaller. An upper limit, not an estimate.';
+COMMENT ON COLUMN slow_queries.p99_at_most_ms IS
+'The 99th percentile is at most this many milliseconds: mean + sqrt(99) * stddev, or the maximum if smaller.';
+COMMENT ON COLUMN slow_queries.rows IS
+'Rows returned or changed by all calls.';
+COMMENT ON COLUMN slow_queries.hit_ratio IS
+'Share (0 to 1) of block reads answered by shared buffers; NULL if the statement read no block.';
+COMMENT ON COLUMN slow_queries.io_time_ms IS
+'Time spent reading and writing blocks, in milliseconds; 0 also when track_io_timing is off.';
+COMMENT ON COLUMN slow_queries.temp_bytes IS
+'Bytes read from and written to temporary files by all calls.';
+COMMENT ON COLUMN slow_queries.wal_bytes IS
+'Bytes of write-ahead log written by all calls.';
+COMMENT ON COLUMN slow_queries.share_pct IS
+'Share (0 to 100) of the execution time of all top-level statements.';
+COMMENT ON COLUMN slow_queries.status IS
+'Verdict of mean_time_ms against slow_query_mean: ok, warning or critical.';
+COMMENT ON COLUMN slow_queries.reasons IS
+'What the counters say about why it is slow, separated by semicolons; NULL if they say nothing.';
+COMMENT ON COLUMN slow_queries.evidence_since_at IS
+'When the counters began; NULL if unknown.';
+
+CREATE VIEW health_statements AS
+WITH slow AS (
+	SELECT r.*,
+		pg_catalog.row_number() OVER (ORDER BY r.mean_time_ms DESC,
+									  r.queryid) AS rank,
+		count(*) OVER () AS total
+	FROM statement_report(false) r
+	WHERE r.status IN ('warning', 'critical')
+), t AS (
+	SELECT * FROM threshold WHERE id = 'slow_query_mean'
+)
+SELECT 'statements'::text AS area,
+	'pg_stat_statements'::text AS object,
+	t.id AS check_id,
+	NULL::float8 AS value,
+	t.unit, t.warning, t.critical,
+	'unknown'::text AS status,
+	s.message AS message,
+	s.remedy AS remedy,
+	t.guide_section
+FROM statement_source() s CROSS JOIN t
+WHERE s.state <> 'ok'
+UNION ALL
+SELECT 'statements',
+	pg_catalog.format('query %s in %s', slow.queryid,
+					  coalesce(slow.database, 'a dropped database')),
+	t.id, slow.mean_time_ms, t.unit, t.warning, t.critical, slow.status,
+	pg_catalog.format('takes %s ms on average, %s calls, %s %% of all statement time: %s%s',
+		pg_catalog.round(slow.mean_time_ms::numeric, 1), slow.calls,
+		pg_catalog.round(slow.share_pct::numeric, 1),
+		pg_catalog.left(pg_catalog.btrim(pg_catalog.regexp_replace(
+			slow.query, '\s+', ' ', 'g')), 100),
+		' (' || slow.reasons || ')'),
+	CASE WHEN slow.database = pg_catalog.current_database()
+		THEN 'SELECT * FROM glperf.advise_indexes();'
+		ELSE pg_catalog.format('In database %s: SELECT * FROM glperf.advise_indexes();',
+							   pg_catalog.quote_ident(slow.database)) END,
+	t.guide_section
+FROM slow CROSS JOIN t
+WHERE slow.rank <= 5
+UNION ALL
+SELECT 'statements', 'more slow statements', t.id, slow.mean_time_ms, t.unit,
+	t.warning, t.critical, slow.status,
+	pg_catalog.format('%s more statements are slow; the first of them takes %s ms on average',
+		slow.total - 5, pg_catalog.round(slow.mean_time_ms::numeric, 1)),
+	'SELECT * FROM glperf.slow_queries;', t.guide_section
+FROM slow CROSS JOIN t
+WHERE slow.rank = 6
+UNION ALL
+SELECT 'statements', 'all statements', t.id, m.slowest, t.unit, t.warning,
+	t.critical, verdict(m.slowest, t.warning, t.critical, t.direction),
+	CASE WHEN m.slowest IS NULL THEN 'no statement has been recorded yet'
+		ELSE pg_catalog.format('no statement is slow; the slowest of %s takes %s ms on average',
+			m.statements, pg_catalog.round(m.slowest::numeric, 1)) END,
+	NULL, t.guide_section
+FROM (SELECT max(mean_time_ms) AS slowest, count(*) AS statements
+	  FROM statement_report(false)) m
+CROSS JOIN t CROSS JOIN statement_source() s
+WHERE s.state = 'ok' AND NOT EXISTS (SELECT FROM slow);
+COMMENT ON VIEW health_statements IS
+'Rows of glperf.health about statements: the five slowest, and how many more; or that none is slow; or why that is unknown.';
+
+REVOKE ALL ON FUNCTION statement_report(bool) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION statement_report(bool) TO pg_monitor;
+GRANT SELECT ON statements, slow_queries, health_statements TO pg_monitor;

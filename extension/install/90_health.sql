@@ -1,0 +1,19 @@
+-- The health page: every verdict in one place.
+
+CREATE VIEW health AS
+SELECT * FROM health_statements;
+COMMENT ON VIEW health IS
+'Every check, one row each: what was measured, the limits it is judged by, what that means in plain words and what to do about it. SELECT * FROM glperf.health WHERE status <> ''ok'' lists what needs attention.';
+COMMENT ON COLUMN health.area IS 'Topic of the check: statements, indexes, server, pool, replication, collector.';
+COMMENT ON COLUMN health.object IS 'What was examined: a statement, an index, a pool, a standby, a setting.';
+COMMENT ON COLUMN health.check_id IS 'The threshold (glperf.threshold.id) that judges it, or the name of the check where there is no limit.';
+COMMENT ON COLUMN health.value IS 'What was measured, in unit; NULL where it is unknown or not a number.';
+COMMENT ON COLUMN health.unit IS 'Unit of value, warning and critical.';
+COMMENT ON COLUMN health.warning IS 'First limit, in unit; NULL: none.';
+COMMENT ON COLUMN health.critical IS 'Second limit, in unit; NULL: none.';
+COMMENT ON COLUMN health.status IS 'ok, warning, critical, or unknown when it cannot be measured.';
+COMMENT ON COLUMN health.message IS 'What was found, in plain words.';
+COMMENT ON COLUMN health.remedy IS 'What to do, as SQL where there is a statement for it; NULL where nothing is to be done.';
+COMMENT ON COLUMN health.guide_section IS 'Section of the tuning guide; NULL where the guide is silent.';
+
+GRANT SELECT ON health TO pg_monitor;

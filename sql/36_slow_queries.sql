@@ -1,0 +1,88 @@
+-- Slow statements by the guide's rule, each with the reasons that its counters
+-- give; bounds that are true whatever the distribution.
+SELECT pg_stat_statements_reset() IS NOT NULL AS reset;
+
+-- slow: 150 ms on average
+SELECT 'slow' AS what FROM pg_sleep(0.15);
+SELECT 'slow' AS what FROM pg_sleep(0.15);
+-- slow once in ten calls: unstable, not slow on average
+SET pg_stat_statements.track = 'all';
+DO $$
+BEGIN
+	FOR i IN 1..9 LOOP
+		EXECUTE 'SELECT 1 AS unstable FROM pg_sleep($1)' USING 0.0;
+	END LOOP;
+	EXECUTE 'SELECT 1 AS unstable FROM pg_sleep($1)' USING 0.2;
+END $$;
+RESET pg_stat_statements.track;
+-- spills
+SET work_mem = '64kB';
+SELECT count(*) AS spilled
+FROM (SELECT g FROM generate_series(1, 20000) g ORDER BY -g OFFSET 0) s;
+RESET work_mem;
+-- many rows
+SELECT count(*) AS fetched
+FROM (SELECT 1 FROM generate_series(1, 5)) s;
+CREATE TEMP TABLE many AS SELECT g AS many FROM generate_series(1, 20000) g;
+-- many blocks for one row
+CREATE TABLE wide (id int, filler text);
+ALTER TABLE wide ALTER filler SET STORAGE PLAIN;
+INSERT INTO wide SELECT g, repeat('x', 7000) FROM generate_series(1, 1200) g;
+SELECT id AS found FROM wide WHERE id = 7;
+DROP TABLE wide;
+
+SELECT database = current_database() AS here, role = current_user AS mine,
+	toplevel, query, calls, status, mean_time_ms >= 150 AS mean,
+	share_pct BETWEEN 0 AND 100 AS share, p50_ms, reasons
+FROM glperf.slow_queries
+WHERE query LIKE '%what FROM pg_sleep%';
+SELECT toplevel, calls, status, reasons LIKE 'unstable: %' AS unstable
+FROM glperf.statements WHERE query LIKE 'SELECT%unstable FROM pg_sleep%';
+SELECT reasons ~ '^spills \d+ kB per call to temporary files' AS spills,
+	temp_bytes > 0 AS temp_bytes
+FROM glperf.statements WHERE query LIKE '%AS spilled%';
+SELECT reasons LIKE '%handles 20000 rows per call%' AS many
+FROM glperf.statements WHERE query LIKE 'CREATE TEMP TABLE many%';
+SELECT reasons LIKE '%touches 12__ blocks for 1.0 rows per call%' AS blocks
+FROM glperf.statements WHERE query LIKE '%AS found FROM wide%';
+SELECT reasons IS NULL AS nothing_to_say
+FROM glperf.statements WHERE query LIKE '%AS fetched%';
+
+-- the guide's limit is the table's
+SELECT count(*) AS slow FROM glperf.slow_queries
+WHERE query LIKE '%what FROM pg_sleep%';
+UPDATE glperf.threshold SET warning = 5000, critical = 6000
+WHERE id = 'slow_query_mean';
+SELECT count(*) AS slow FROM glperf.slow_queries;
+SELECT object, check_id, status, warning, critical,
+	message ~ '^no statement is slow; the slowest of \d+ takes [0-9.]+ ms'
+		AS message, remedy, guide_section
+FROM glperf.health_statements;
+UPDATE glperf.threshold SET warning = 1, critical = 140
+WHERE id = 'slow_query_mean';
+SELECT status FROM glperf.slow_queries WHERE query LIKE '%what FROM pg_sleep%';
+UPDATE glperf.threshold t SET warning = d.warning, critical = d.critical
+FROM glperf.threshold_defaults() d WHERE d.id = t.id AND t.edited;
+
+-- Cantelli's bound holds, and never exceeds the longest execution
+SELECT bool_and(p95_at_most_ms <= max_time_ms) AS at_most_max,
+	bool_and(p95_at_most_ms <= p99_at_most_ms) AS ordered,
+	bool_and(p95_at_most_ms >= mean_time_ms - 1e-6) AS above_mean
+FROM glperf.statements;
+
+-- a health row says what, how much and where to look
+SELECT object ~ ('^query -?\d+ in ' || current_database()) AS object, check_id,
+	value > warning AS above, unit, status,
+	message ~ '^takes [0-9.]+ ms on average, 2 calls, [0-9.]+ % of all statement time: SELECT \$1 AS what FROM pg_sleep\(\$2\)' AS message,
+	remedy, guide_section
+FROM glperf.health_statements WHERE message LIKE '%what FROM pg_sleep%';
+
+-- five rows and a count, however many are slow
+UPDATE glperf.threshold SET warning = 0 WHERE id = 'slow_query_mean';
+SELECT count(*) FILTER (WHERE object LIKE 'query %') AS named,
+	max(message) FILTER (WHERE object = 'more slow statements')
+		~ '^\d+ more statements are slow' AS more,
+	count(*) FILTER (WHERE object NOT LIKE 'query %') AS others
+FROM glperf.health_statements;
+UPDATE glperf.threshold t SET warning = d.warning, critical = d.critical
+FROM glperf.threshold_defaults() d WHERE d.id = t.id AND t.edited;
