@@ -122,4 +122,21 @@ typedef void (*shmem_request_hook_type) (void);
 #define GLPERF_EXECUTOR_RUN_ARGS queryDesc, direction, count, execute_once
 #endif
 
+/* 15 moved the replay state out of xlog.h; 14 keeps the timeline apart. */
+#include "access/xlog.h"
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"
+#define wal_flush_position(tli) GetFlushRecPtr(tli)
+#else
+#define wal_flush_position(tli) (*(tli) = ThisTimeLineID, GetFlushRecPtr())
+#endif
+
+/* 19 hands back why no record was found; callers here look at page_read. */
+#if PG_VERSION_NUM >= 190000
+#define wal_find_next_record(reader, lsn) \
+	XLogFindNextRecord(reader, lsn, &(char *) {NULL})
+#else
+#define wal_find_next_record(reader, lsn) XLogFindNextRecord(reader, lsn)
+#endif
+
 #endif							/* GLPERF_COMPAT_H */

@@ -1,7 +1,9 @@
 -- The health page: every verdict in one place.
 
 CREATE VIEW health AS
-SELECT * FROM health_statements;
+SELECT * FROM health_statements
+UNION ALL SELECT * FROM health_pool
+UNION ALL SELECT * FROM health_replication;
 COMMENT ON VIEW health IS
 'Every check, one row each: what was measured, the limits it is judged by, what that means in plain words and what to do about it. SELECT * FROM glperf.health WHERE status <> ''ok'' lists what needs attention.';
 COMMENT ON COLUMN health.area IS 'Topic of the check: statements, indexes, server, pool, replication, collector.';
