@@ -46,7 +46,13 @@ echo bool >>"$tmp/types"
 
 rc=0
 for f in "${files[@]}"; do
-	pg_bsd_indent $opts -U"$tmp/types" <"$f" >"$tmp/new" 2>"$tmp/err" || {
+	# a variable of the name makes "text + 1" look like a declaration
+	types=$tmp/types
+	if grep -qE '\<char[[:space:]]+\*+text\>' "$f"; then
+		types=$tmp/types.no_text
+		grep -vx text "$tmp/types" >"$types"
+	fi
+	pg_bsd_indent $opts -U"$types" <"$f" >"$tmp/new" 2>"$tmp/err" || {
 		sed "s|^|$f: |" "$tmp/err"; rc=1; continue; }
 	# pg_bsd_indent widens "List *" as a function's result; pgindent undoes it
 	sed -i -E 's/^([A-Za-z][A-Za-z0-9_ ]*[A-Za-z0-9_])[ \t]+\*$/\1 */' "$tmp/new"

@@ -47,6 +47,20 @@ sub line_of
 my @c = grep { -f } (glob('extension/*.[ch]'), glob('extension/import/*.[ch]'),
 	glob('advisor/*.[ch]'), glob('include/*.h'), glob('t/unit/*.[ch]'));
 
+# Prototypes that have their comment in the header: those directly below one,
+# and those that follow in the same block of lines.
+my %documented;
+for my $h (grep { /\.h$/ } @c)
+{
+	my $described = 0;
+	for my $l (split /\n/, slurp($h))
+	{
+		if ($l =~ m{\*/\s*$}) { $described = 1 }
+		elsif ($l =~ /^\s*$/) { $described = 0 }
+		elsif ($described && $l =~ /^extern\b.*?(\w+)\s*\(/) { $documented{$1} = 1 }
+	}
+}
+
 for my $f (@c)
 {
 	my $raw = slurp($f);
@@ -97,12 +111,15 @@ for my $f (@c)
 			'give its steps names: one static function each')
 		  if $len > MAX_FUNCTION_LINES && $body !~ /getopt_long\s*\(/;
 
+		next if $documented{$name};
+		# the obvious few lines of a family of inline functions
+		next if $f =~ /\.h$/ && $len <= 8;
 		my $above = $start - 1;
 		$above-- if $above > 0 && $line[$above] =~ /^[A-Za-z_]/;	# result type
 		$above-- while $above > 0
 		  && ($raw[$above] =~ /^\s*$/ || $raw[$above] =~ /^(PG_FUNCTION_INFO_V1|#)/);
 		complain("$f:" . ($start + 1), "$name() has no header comment",
-			'say what it is for: units, NULL, errors, locking where any')
+			'say what it is for, here or above its prototype: units, NULL, errors, locking')
 		  unless $raw[$above] =~ m{\*/\s*$};
 	}
 

@@ -2,8 +2,7 @@
 # matrix-server.sh MAJOR
 #
 # Unpacks the PostgreSQL server of another Debian suite, without installing
-# anything, into ${GLPERF_MATRIX_DIR:-~/.cache/glperf-matrix}/MAJOR and prints
-# the path of its pg_config.  A private apt configuration with an empty list of
+# anything, into $GLPERF_MATRIX_DIR/MAJOR and prints the path of its pg_config.  A private apt configuration with an empty list of
 # installed packages makes apt resolve the whole closure of libraries of that
 # suite, its libc included; each binary then gets its own loader and library
 # path.  A finished tree is reused; remove the directory to fetch it anew.
@@ -12,7 +11,7 @@
 set -euo pipefail
 
 V=${1:?usage: matrix-server.sh MAJOR}
-D=${GLPERF_MATRIX_DIR:-${HOME:?}/.cache/glperf-matrix}/$V
+D=${GLPERF_MATRIX_DIR:?}/$V
 R=$D/root
 pg_config=$R/usr/lib/postgresql/$V/bin/pg_config
 
@@ -122,6 +121,11 @@ for flag in $(sed -n 's/^CFLAGS = //p' "$G" | tr ' ' '\n' | grep '^-' | sort -u)
 	gcc -Werror "$flag" -fsyntax-only -x c /dev/null >/dev/null 2>&1 ||
 		sed -i -E "/^CFLAGS = /s/ $flag( |\$)/ /" "$G"
 done
+H=$R/usr/include/postgresql/$V/server/pg_config.h
+if ! echo 'const int a; typeof_unqual(a) b;' | gcc -x c -fsyntax-only - 2>/dev/null
+then
+	sed -i 's/^#define HAVE_TYPEOF_UNQUAL 1/#undef HAVE_TYPEOF_UNQUAL/' "$H"
+fi
 sed -i -e 's/^with_llvm.*/with_llvm = no/' \
 	-e "s|^LDFLAGS_EX = .*|& -Wl,--allow-shlib-undefined \
 -Wl,--dynamic-linker=$LD -Wl,--disable-new-dtags \

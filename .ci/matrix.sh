@@ -3,7 +3,8 @@
 #
 # Builds and tests this checkout on PostgreSQL 15, 17, 18 and 19 (or the majors
 # named), servers unpacked from Debian's suites by matrix-server.sh into
-# ${GLPERF_MATRIX_DIR:-~/.cache/glperf-matrix}; the first run fetches them, in
+# $GLPERF_MATRIX_DIR (~/.cache/glperf-matrix; for root, whose home the servers'
+# user cannot read, /var/cache/glperf-matrix).  The first run fetches them, in
 # seconds each.  Runs pg_regress and isolation tests everywhere, and the TAP
 # files named by GLPERF_MATRIX_TAP (default: the quick ones; "all" for all).
 #
@@ -17,13 +18,22 @@ unset PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE PGPASSWORD MAKEFLAGS \
 
 majors=(15 17 18 19)
 [ $# = 0 ] || majors=("$@")
-export GLPERF_MATRIX_DIR=${GLPERF_MATRIX_DIR:-${HOME:-/tmp}/.cache/glperf-matrix}
+if [ "$(id -u)" = 0 ]; then
+	export GLPERF_MATRIX_DIR=${GLPERF_MATRIX_DIR:-/var/cache/glperf-matrix}
+else
+	export GLPERF_MATRIX_DIR=${GLPERF_MATRIX_DIR:-${HOME:?}/.cache/glperf-matrix}
+fi
 # files that finish within seconds and touch what differs between majors
 quick='t/0[0-3]*.pl'
 
 bash .ci/deps.sh || { echo "0 passed, 1 failed"; exit 1; }
 . .ci/common.sh
 scratch_make matrix
+mkdir -p "$GLPERF_MATRIX_DIR" && as test -x "$GLPERF_MATRIX_DIR" || {
+	echo "matrix.sh: user $PGU cannot read $GLPERF_MATRIX_DIR" >&2
+	echo "  set GLPERF_MATRIX_DIR to a directory below ones that all may enter" >&2
+	exit 1
+}
 copy_tree "$W/src"
 
 passed=0 failed=0 summary=() missing=()
@@ -49,7 +59,7 @@ one()
 	cd "$d/src" || exit 1
 	local mk=(make -s PG_CONFIG="$P" with_llvm=no)
 
-	if ! run "${mk[@]}" COPT="$(echo $CHECK_COPT)" all install >"$d/build.log" 2>&1; then
+	if ! run "${mk[@]}" -k COPT="$(echo $CHECK_COPT)" all install >"$d/build.log" 2>&1; then
 		cat "$d/build.log"
 		failed=$((failed + 1))
 		summary+=("PostgreSQL $v: does not build")

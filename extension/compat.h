@@ -18,11 +18,15 @@
 #include "varatt.h"
 #endif
 
+/* 19 declares in these what other headers declare, or bring along, before. */
+#include "access/htup_details.h"
+#include "utils/lsyscache.h"	/* get_database_name */
+#include "utils/tuplestore.h"
+
 /* A set-returning function's tuplestore: from 15 on, one call sets it up. */
 #if PG_VERSION_NUM < 150000
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/tuplestore.h"
 
 static inline void
 InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
@@ -45,6 +49,7 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 }
 #endif
 
+#include "optimizer/pathnode.h"
 #include "optimizer/planner.h"
 #include "parser/parse_param.h"
 

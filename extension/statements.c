@@ -13,7 +13,7 @@
  * names the mend; with strict => false it returns no row instead, so that a
  * health page can show the same message as a row of its own.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_authid.h"

@@ -13,7 +13,7 @@
  * INSERT of an edited row into an UPDATE.  glperf.threshold_refresh() brings
  * the rows that nobody edited up to the list after an upgrade.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include <math.h>
 
