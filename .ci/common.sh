@@ -4,7 +4,7 @@
 # can read), PGU (the ordinary user that servers run as) and the clean-up.
 
 CHECK_COPT="-Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
-	-Wno-missing-field-initializers"
+	-Wno-missing-field-initializers -Wno-clobbered"
 child=
 
 # as COMMAND...: run as the ordinary user (postgres refuses to run as root)
