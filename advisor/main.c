@@ -1,12 +1,83 @@
 /*
  * main.c
  *		glperf-advisor: turn the extension's analysis into safe DDL.
+ *
+ * The extension owns every fact and every verdict.  This program asks for
+ * them, shows them, runs the statements that the extension returned when it
+ * is told to, and reports what became of each.
  */
 #include "postgres_fe.h"
 
+#include <locale.h>
+
+#include "common/logging.h"
+
+#include "advice.h"
+#include "apply.h"
+#include "db.h"
+#include "options.h"
+#include "report.h"
+
+/* Defaults; -1 and NULL leave the choice to libpq or the extension. */
+static AdvisorOptions opts = {
+	.prompt_password = TRI_DEFAULT,
+	.budget_bytes = -1,
+	.max_indexes = -1,
+	.min_benefit_pct = -1,
+	.time_limit_ms = -1,
+	.statement_timeout_ms = 15 * 60 * 1000,
+	.lock_timeout_ms = 10 * 60 * 1000,
+	.format = FORMAT_TEXT,
+};
+
+/* What --apply needs before the analysis; ends the program if it can't be. */
+static void
+prepare_apply(Advice *advice)
+{
+	if (advice->server.in_recovery)
+	{
+		pg_log_error("cannot apply recommendations on a standby server");
+		pg_log_error_hint("Connect to the primary, or leave out --apply.");
+		exit(GLPERF_EXIT_FAILURE);
+	}
+	if (!db_apply_lock())
+	{
+		pg_log_error("another glperf-advisor --apply is running in this database");
+		exit(GLPERF_EXIT_RUNNING);
+	}
+	db_apply_settings(&opts);
+	apply_leftovers(&opts, advice);
+}
+
+/* The steps of a run, in order. */
 int
 main(int argc, char *argv[])
 {
-	printf("glperf-advisor %s\n", GLPERF_VERSION);
-	return 0;
+	Advice		advice = {0};
+
+	pg_logging_init(argv[0]);
+	set_pglocale_pgservice(argv[0], PG_TEXTDOMAIN("glperf-advisor"));
+	setlocale(LC_NUMERIC, "C"); /* a decimal comma is not JSON */
+	options_parse(&opts, argc, argv);
+	if (opts.verbose)
+		pg_logging_increase_verbosity();
+	else if (opts.quiet)
+		pg_logging_set_level(PG_LOG_WARNING);
+	advice.applied = opts.apply;
+	advice.allow_drop = opts.allow_drop;
+
+	report_open(&opts);
+	db_connect(&opts);
+	db_handshake(&opts, &advice.server);
+	if (opts.apply)
+		prepare_apply(&advice);
+	db_analyse(&opts, &advice);
+	if (opts.apply)
+		apply_run(&opts, &advice);
+	advice.status = apply_status(&advice);
+	db_disconnect();
+
+	if (!report_write(&opts, &advice))
+		return GLPERF_EXIT_FAILURE;
+	return advice.status;
 }

@@ -1,0 +1,88 @@
+/*
+ * db.h
+ *		Everything the advisor says to the server.
+ *
+ * db.c and db_apply.c are the only files with SQL, and there is no general query function:
+ * each function below does one thing and returns C values.  One connection
+ * serves the whole run.  Functions of the analysis end the program on an
+ * error, after saying what failed and what to do next; functions of --apply
+ * return it, because what was done until then has to be reported.
+ */
+#ifndef DB_H
+#define DB_H
+
+#include "advice.h"
+#include "options.h"
+
+/* Why a statement of --apply failed. */
+typedef struct DbError
+{
+	char		sqlstate[6];	/* empty when the connection was lost */
+	char	   *message;		/* primary message and detail, one line */
+	bool		connection_lost;
+} DbError;
+
+/* Where one step of a recommendation stands; see glperf.apply_step() */
+typedef struct StepState
+{
+	char	   *command;		/* "create index", ..., "other" */
+	char	   *schema_name;
+	char	   *table_name;
+	char	   *index_name;
+	char	   *state;			/* "absent", "valid", ...; NULL: no index */
+	bool		is_own;
+	bool		is_done;
+	char	   *drop_ddl;
+} StepState;
+
+/*
+ * db_connect -- connect, asking for a password when allowed, and arrange that
+ * SIGINT, SIGTERM and SIGHUP cancel what is running and set CancelRequested
+ */
+extern void db_connect(const AdvisorOptions *opts);
+extern void db_disconnect(void);
+
+/* db_handshake -- is this an extension that we can talk to, and where? */
+extern void db_handshake(const AdvisorOptions *opts, ServerFacts *server);
+
+/*
+ * db_analyse -- run the analysis and fill in all of advice but server facts
+ *
+ * One READ ONLY transaction with timeouts, so that a pooler keeps us on one
+ * server session and nothing can be written, whatever the planner runs.
+ */
+extern void db_analyse(const AdvisorOptions *opts, Advice *advice);
+
+/*
+ * db_apply_lock -- take the lock that lets one --apply run per database
+ *
+ * Returns false when another session holds it.  Ends the program when a
+ * transaction pooler is in between, as locks and settings would not stick.
+ */
+extern bool db_apply_lock(void);
+
+/* db_apply_settings -- timeouts and liveness checks of the session */
+extern void db_apply_settings(const AdvisorOptions *opts);
+
+/* db_set_lock_timeout -- wait at most ms for a lock from now on */
+extern void db_set_lock_timeout(int ms);
+
+/* db_leftovers -- invalid indexes that earlier runs left behind */
+extern bool db_leftovers(Advice *advice, DbError *error);
+
+/* db_step_state -- what a step is about and where it stands */
+extern bool db_step_state(const char *step, StepState *state, DbError *error);
+
+/*
+ * db_run_step -- run one statement outside a transaction block
+ *
+ * Writes the intention to glperf.apply_log first and the end of it
+ * afterwards; runs nothing when the first cannot be written.
+ */
+extern bool db_run_step(const char *step, const char *undo_ddl,
+						DbError *error);
+
+/* Settings for a script that runs what the extension returned */
+extern const char *const db_script_settings;
+
+#endif							/* DB_H */

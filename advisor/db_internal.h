@@ -1,0 +1,24 @@
+/*
+ * db_internal.h
+ *		What db.c and db_apply.c share; nobody else includes this.
+ */
+#ifndef DB_INTERNAL_H
+#define DB_INTERNAL_H
+
+#include "libpq-fe.h"
+
+/* The one connection; NULL before db_connect() */
+extern PGconn *db_conn;
+
+/* db_run -- run a statement; the caller checks and frees the result */
+extern PGresult *db_run(const char *sql, int nparams,
+						const char *const *params);
+
+/* db_run_or_fail -- as db_run(), but a failure ends the program */
+extern PGresult *db_run_or_fail(const char *what, const char *sql,
+								int nparams, const char *const *params);
+
+/* db_set_setting -- for the transaction (local) or the session, or fail */
+extern void db_set_setting(const char *name, const char *value, bool local);
+
+#endif							/* DB_INTERNAL_H */

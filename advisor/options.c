@@ -1,0 +1,395 @@
+/*
+ * options.c
+ *		Command line of glperf-advisor: option table, units, --help.
+ *
+ * A password never travels through argv, where every user of the machine can
+ * read it: a connection string that holds one is refused before anything
+ * connects, and no connection string is ever echoed.
+ */
+#include "postgres_fe.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <math.h>
+
+#include "common/logging.h"
+#include "fe_utils/option_utils.h"
+#include "getopt_long.h"
+#include "libpq-fe.h"
+
+#include "advice.h"
+#include "options.h"
+
+static const char *const progname = "glperf-advisor";
+
+/* Options without a short form. */
+enum
+{
+	OPT_FORMAT = 1000,
+	OPT_APPLY,
+	OPT_DRY_RUN,
+	OPT_ALLOW_DROP,
+	OPT_BUDGET,
+	OPT_MAX_INDEXES,
+	OPT_MIN_BENEFIT,
+	OPT_TIME_LIMIT,
+	OPT_LOCK_TIMEOUT,
+	OPT_STATEMENT_TIMEOUT,
+	OPT_EXPLAIN,
+	OPT_HELP
+};
+
+/* A unit and how many base units it holds. */
+typedef struct Unit
+{
+	const char *name;
+	double		factor;
+} Unit;
+
+static const Unit time_units[] = {
+	{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {NULL, 0}
+};
+
+static const Unit size_units[] = {
+	{"B", 1}, {"kB", 1024}, {"MB", 1024 * 1024},
+	{"GB", 1024.0 * 1024 * 1024}, {"TB", 1024.0 * 1024 * 1024 * 1024},
+	{NULL, 0}
+};
+
+/* Print --help to stdout. */
+static void
+help(void)
+{
+	printf("%s recommends indexes for a PostgreSQL database, and creates them.\n\n",
+		   progname);
+	printf("Usage:\n");
+	printf("  %s [OPTION]...\n", progname);
+	printf("\nAnalysis options:\n");
+	printf("      --budget=SIZE           disk space for new indexes together, e.g. 500MB\n");
+	printf("      --max-indexes=N         number of new indexes at most\n");
+	printf("      --min-benefit=PCT       leave out what saves less of the workload's time\n");
+	printf("      --time-limit=TIME       stop searching after TIME, report the best so far\n");
+	printf("      --statement-timeout=TIME\n");
+	printf("                              give up on the analysis after TIME (default 15min)\n");
+	printf("\nWhat to do with the advice:\n");
+	printf("      --dry-run               only report (default)\n");
+	printf("      --apply                 create the recommended indexes CONCURRENTLY,\n");
+	printf("                              one by one, and clean up after failures\n");
+	printf("      --allow-drop            with --apply: run recommended drops, too\n");
+	printf("      --lock-timeout=TIME     with --apply: longest single wait (default 10min)\n");
+	printf("\nOutput options:\n");
+	printf("      --format=FORMAT         text (default), sql or json\n");
+	printf("  -o, --output=FILE           write the report to FILE (replaced at the end,\n");
+	printf("                              readable by its owner only)\n");
+	printf("      --explain               add plans without and with the indexes\n");
+	printf("  -q, --quiet                 print only when there is news\n");
+	printf("  -v, --verbose               also list statements without gain; log progress\n");
+	printf("  -V, --version               output version information, then exit\n");
+	printf("  -?, --help                  show this help, then exit\n");
+	printf("\nConnection options:\n");
+	printf("  -d, --dbname=DBNAME         database name, connection string or URI\n");
+	printf("  -h, --host=HOSTNAME         database server host or socket directory\n");
+	printf("  -p, --port=PORT             database server port\n");
+	printf("  -U, --username=USERNAME     user name to connect as\n");
+	printf("  -w, --no-password           never prompt for password\n");
+	printf("  -W, --password              force password prompt\n");
+	printf("A password comes from the prompt, ~/.pgpass, a service file or PGPASSWORD;\n");
+	printf("one on the command line is refused.\n");
+	printf("\nTIME is a number with ms, s, min or h; SIZE with B, kB, MB, GB or TB.\n");
+	printf("\nExit status:\n");
+#define GLPERF_EXIT_STATUS(name, status, meaning) \
+	printf("  %d  %s\n", status, meaning);
+#include "glperf_exit.h"
+#undef GLPERF_EXIT_STATUS
+}
+
+/* End a usage error: where to look, and the status. */
+static void
+usage_exit(void)
+{
+	pg_log_error_hint("Try \"%s --help\" for more information.", progname);
+	exit(GLPERF_EXIT_USAGE);
+}
+
+/*
+ * Read a number with a unit.  Returns it in base units; anything that is not
+ * "NUMBER UNIT" in min..max is a usage error.  A lone 0 needs no unit.
+ */
+static double
+parse_with_unit(const char *arg, const char *option, const Unit *units,
+				double min, double max)
+{
+	char	   *end;
+	double		value;
+	const Unit *unit;
+
+	errno = 0;
+	value = strtod(arg, &end);
+	if (end == arg || errno != 0 || isspace((unsigned char) arg[0]) ||
+		!isfinite(value))
+	{
+		pg_log_error("invalid value \"%s\" for option %s", arg, option);
+		usage_exit();
+	}
+	while (*end == ' ')
+		end++;
+	for (unit = units; unit->name != NULL; unit++)
+		if (pg_strcasecmp(end, unit->name) == 0)
+			break;
+	if (unit->name == NULL && !(*end == '\0' && value == 0))
+	{
+		pg_log_error("invalid unit in \"%s\" for option %s", arg, option);
+		pg_log_error_detail(units == time_units ?
+							"Valid units are ms, s, min and h." :
+							"Valid units are B, kB, MB, GB and TB.");
+		usage_exit();
+	}
+	value *= unit->name ? unit->factor : 1;
+	if (value < min || value > max)
+	{
+		pg_log_error("value \"%s\" for option %s is out of range", arg, option);
+		usage_exit();
+	}
+	return value;
+}
+
+/* Read a percentage, with or without the sign. */
+static double
+parse_percent(const char *arg, const char *option)
+{
+	char	   *end;
+	double		value = strtod(arg, &end);
+
+	if (end != arg && *end == '%')
+		end++;
+	if (end == arg || *end != '\0' || !(value >= 0 && value <= 100))
+	{
+		pg_log_error("invalid value \"%s\" for option %s", arg, option);
+		pg_log_error_detail("A percentage between 0 and 100 is expected.");
+		usage_exit();
+	}
+	return value;
+}
+
+/* Read the name of a report format. */
+static ReportFormat
+parse_format(const char *arg)
+{
+	if (strcmp(arg, "text") == 0)
+		return FORMAT_TEXT;
+	if (strcmp(arg, "sql") == 0)
+		return FORMAT_SQL;
+	if (strcmp(arg, "json") == 0)
+		return FORMAT_JSON;
+	pg_log_error("invalid report format \"%s\"", arg);
+	pg_log_error_detail("Valid formats are text, sql and json.");
+	usage_exit();
+	return FORMAT_TEXT;			/* keep compiler quiet */
+}
+
+/* Does this -d argument hold more than a database name?  (libpq's own rule) */
+static bool
+is_connection_string(const char *dbname)
+{
+	return strncmp(dbname, "postgresql://", 13) == 0 ||
+		strncmp(dbname, "postgres://", 11) == 0 ||
+		strchr(dbname, '=') != NULL;
+}
+
+/*
+ * Refuse a connection string with a secret in it.  libpq marks the options
+ * whose values must not be shown; that covers more than "password".  The
+ * string is not echoed, not even when it is malformed: libpq's message about
+ * that can quote any part of it.
+ */
+static void
+check_connection_string(const char *dbname)
+{
+	PQconninfoOption *parsed;
+	PQconninfoOption *option;
+
+	if (!is_connection_string(dbname))
+		return;
+	parsed = PQconninfoParse(dbname, NULL);
+	if (parsed == NULL)
+	{
+		pg_log_error("invalid connection string for option --dbname");
+		pg_log_error_detail("It is not shown, as it may hold a password.");
+		usage_exit();
+	}
+	for (option = parsed; option->keyword != NULL; option++)
+	{
+		if (option->dispchar[0] != '*' || option->val == NULL)
+			continue;
+		pg_log_error("refusing the %s in the connection string: the command line is visible to every user of this machine",
+					 option->keyword);
+		pg_log_error_hint("Put it into ~/.pgpass or a service file (and change it, as it may have been seen).");
+		exit(GLPERF_EXIT_USAGE);
+	}
+	PQconninfoFree(parsed);
+}
+
+/* Store one option; false when it is none of ours. */
+static bool
+store_option(AdvisorOptions *opts, int c, char *arg)
+{
+	switch (c)
+	{
+		case 'd':
+			check_connection_string(arg);
+			opts->dbname = arg;
+			break;
+		case 'h':
+			opts->host = arg;
+			break;
+		case 'p':
+			opts->port = arg;
+			break;
+		case 'U':
+			opts->user = arg;
+			break;
+		case 'w':
+			opts->prompt_password = TRI_NO;
+			break;
+		case 'W':
+			opts->prompt_password = TRI_YES;
+			break;
+		case 'o':
+			opts->output = arg;
+			break;
+		case 'q':
+			opts->quiet = true;
+			break;
+		case 'v':
+			opts->verbose = true;
+			break;
+		case OPT_FORMAT:
+			opts->format = parse_format(arg);
+			break;
+		case OPT_APPLY:
+			opts->apply = true;
+			break;
+		case OPT_ALLOW_DROP:
+			opts->allow_drop = true;
+			break;
+		case OPT_BUDGET:
+			opts->budget_bytes = (int64) parse_with_unit(arg, "--budget",
+														 size_units, 0, 1e18);
+			break;
+		case OPT_MAX_INDEXES:
+			if (!option_parse_int(arg, "--max-indexes", 0, INT_MAX,
+								  &opts->max_indexes))
+				usage_exit();
+			break;
+		case OPT_MIN_BENEFIT:
+			opts->min_benefit_pct = parse_percent(arg, "--min-benefit");
+			break;
+		case OPT_TIME_LIMIT:
+			opts->time_limit_ms = (int) parse_with_unit(arg, "--time-limit",
+														time_units, 1,
+														INT_MAX);
+			break;
+		case OPT_LOCK_TIMEOUT:
+			opts->lock_timeout_ms = (int) parse_with_unit(arg, "--lock-timeout",
+														  time_units, 0,
+														  INT_MAX);
+			break;
+		case OPT_STATEMENT_TIMEOUT:
+			opts->statement_timeout_ms =
+				(int) parse_with_unit(arg, "--statement-timeout", time_units,
+									  0, INT_MAX);
+			break;
+		case OPT_EXPLAIN:
+			opts->explain = true;
+			break;
+		case OPT_HELP:
+			help();
+			exit(GLPERF_EXIT_NOTHING);
+		case 'V':
+			printf("%s %s\n", progname, GLPERF_VERSION);
+			exit(GLPERF_EXIT_NOTHING);
+		default:
+			return false;
+	}
+	return true;
+}
+
+/* Refuse combinations that cannot be meant. */
+static void
+check_combinations(const AdvisorOptions *opts, bool dry_run)
+{
+	const char *problem = NULL;
+
+	if (opts->apply && dry_run)
+		problem = "options --apply and --dry-run cannot be used together";
+	else if (opts->allow_drop && !opts->apply && opts->format != FORMAT_SQL)
+		problem = "option --allow-drop needs --apply or --format=sql";
+	else if (opts->explain && opts->format == FORMAT_SQL)
+		problem = "option --explain needs --format=text or json";
+	if (problem != NULL)
+	{
+		pg_log_error("%s", problem);
+		usage_exit();
+	}
+}
+
+/* Read the command line. */
+void
+options_parse(AdvisorOptions *opts, int argc, char *argv[])
+{
+	static struct option long_options[] = {
+		{"dbname", required_argument, NULL, 'd'},
+		{"host", required_argument, NULL, 'h'},
+		{"port", required_argument, NULL, 'p'},
+		{"username", required_argument, NULL, 'U'},
+		{"no-password", no_argument, NULL, 'w'},
+		{"password", no_argument, NULL, 'W'},
+		{"output", required_argument, NULL, 'o'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"format", required_argument, NULL, OPT_FORMAT},
+		{"apply", no_argument, NULL, OPT_APPLY},
+		{"dry-run", no_argument, NULL, OPT_DRY_RUN},
+		{"allow-drop", no_argument, NULL, OPT_ALLOW_DROP},
+		{"budget", required_argument, NULL, OPT_BUDGET},
+		{"max-indexes", required_argument, NULL, OPT_MAX_INDEXES},
+		{"min-benefit", required_argument, NULL, OPT_MIN_BENEFIT},
+		{"time-limit", required_argument, NULL, OPT_TIME_LIMIT},
+		{"lock-timeout", required_argument, NULL, OPT_LOCK_TIMEOUT},
+		{"statement-timeout", required_argument, NULL, OPT_STATEMENT_TIMEOUT},
+		{"explain", no_argument, NULL, OPT_EXPLAIN},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, OPT_HELP},
+		{NULL, 0, NULL, 0}
+	};
+	bool		dry_run = false;
+	int			c;
+
+	/* getopt says '?' about a bad option, too, so look for it first */
+	if (argc == 2 && strcmp(argv[1], "-?") == 0)
+	{
+		help();
+		exit(GLPERF_EXIT_NOTHING);
+	}
+
+	while ((c = getopt_long(argc, argv, "d:h:p:U:wWo:qvV", long_options,
+							NULL)) != -1)
+	{
+		if (c == OPT_DRY_RUN)
+			dry_run = true;
+		else if (!store_option(opts, c, optarg))
+			usage_exit();		/* getopt_long already said why */
+	}
+
+	/*
+	 * Arguments are reserved for commands.  This one isn't echoed: it could
+	 * be a connection string.
+	 */
+	if (optind < argc)
+	{
+		pg_log_error("too many command-line arguments");
+		pg_log_error_detail("A database is named with --dbname.");
+		usage_exit();
+	}
+	check_combinations(opts, dry_run);
+}

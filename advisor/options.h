@@ -1,0 +1,54 @@
+/*
+ * options.h
+ *		Command line of glperf-advisor.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "fe_utils/connect_utils.h"
+
+typedef enum ReportFormat
+{
+	FORMAT_TEXT,
+	FORMAT_SQL,
+	FORMAT_JSON
+} ReportFormat;
+
+typedef struct AdvisorOptions
+{
+	/* connection; NULL leaves the choice to libpq */
+	const char *host;
+	const char *port;
+	const char *user;
+	const char *dbname;			/* name, conninfo string or URI */
+	enum trivalue prompt_password;
+
+	/* analysis; -1 leaves the choice to the extension */
+	int64		budget_bytes;	/* of all new indexes together */
+	int			max_indexes;
+	double		min_benefit_pct;	/* of the workload's time, 0..100 */
+	int			time_limit_ms;	/* of the search; best so far is returned */
+	int			statement_timeout_ms;	/* of any analysis query, 0 = none */
+
+	/* application */
+	bool		apply;
+	bool		allow_drop;
+	int			lock_timeout_ms;	/* per wait of CREATE INDEX CONCURRENTLY */
+
+	/* output */
+	ReportFormat format;
+	const char *output;			/* NULL: standard output */
+	bool		explain;
+	bool		quiet;
+	bool		verbose;
+} AdvisorOptions;
+
+/*
+ * options_parse -- read argv into opts
+ *
+ * Answers --help and --version itself.  Exits with GLPERF_EXIT_USAGE, after a
+ * message and a hint on stderr, when the command line cannot be meant.
+ */
+extern void options_parse(AdvisorOptions *opts, int argc, char *argv[]);
+
+#endif							/* OPTIONS_H */

@@ -1,0 +1,44 @@
+/*
+ * report.h
+ *		Showing the advice: one renderer per format, and where it goes.
+ *
+ * Renderers are pure functions of their arguments: they read the advice and
+ * write to a stream.  Only report.c knows about files.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "advice.h"
+#include "options.h"
+
+/*
+ * report_open -- make sure that the report can be written
+ *
+ * Called before the long part of the work.  With --output, creates a
+ * temporary file (mode 0600) beside it, which the program removes if it ends
+ * before report_write().
+ */
+extern void report_open(const AdvisorOptions *opts);
+
+/*
+ * report_write -- render, flush, and put the file in its place
+ *
+ * Returns false, after a message, when the report could not be written.
+ */
+extern bool report_write(const AdvisorOptions *opts, const Advice *advice);
+
+/* report_text -- for people */
+extern void report_text(FILE *out, const AdvisorOptions *opts,
+						const Advice *advice);
+
+/* report_sql -- a script for psql */
+extern void report_sql(FILE *out, const AdvisorOptions *opts,
+					   const Advice *advice);
+
+/* report_json -- for programs; see docs/advisor-json.md */
+extern void report_json(FILE *out, const Advice *advice);
+
+/* report_outcome -- "not tried", "done", "failed" or "skipped" */
+extern const char *report_outcome(ApplyOutcome outcome);
+
+#endif							/* REPORT_H */

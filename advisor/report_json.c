@@ -1,0 +1,272 @@
+/*
+ * report_json.c
+ *		The advice as one JSON document; docs/advisor-json.md describes it.
+ *
+ * RFC 8259: every string is valid UTF-8 (invalid bytes become U+FFFD), and
+ * besides what must be escaped, every character that a terminal would act
+ * upon is.  Lists are [] and never null.  Unknown numbers are null, as NaN
+ * and Infinity aren't JSON.  Query identifiers are strings, because a double,
+ * which is what most readers make of a number, holds only 53 of their bits.
+ */
+#include "postgres_fe.h"
+
+#include <math.h>
+
+#include "common/shortest_dec.h"
+
+#include "report.h"
+#include "text.h"
+
+/* Raised whenever a reader of the previous document could stumble. */
+#define JSON_SCHEMA_VERSION		1
+
+/* A document in progress. */
+typedef struct JsonWriter
+{
+	FILE	   *out;
+	int			depth;
+	bool		first;			/* nothing yet at this depth */
+} JsonWriter;
+
+/* A string with its quotes. */
+static void
+write_string(FILE *out, const char *s)
+{
+	fputc('"', out);
+	while (*s)
+	{
+		uint32		code;
+		int			len = text_next(s, &code);
+
+		if (code == '"' || code == '\\')
+			fprintf(out, "\\%c", (int) code);
+		else if (code == '\n')
+			fputs("\\n", out);
+		else if (code == '\t')
+			fputs("\\t", out);
+		else if (text_is_unsafe(code) || (code == 0xFFFD && len == 1))
+			fprintf(out, "\\u%04x", code);
+		else
+			fwrite(s, 1, len, out);
+		s += len;
+	}
+	fputc('"', out);
+}
+
+/* Comma, line break, indentation and key: all that goes before a value. */
+static void
+write_key(JsonWriter *w, const char *key)
+{
+	if (!w->first)
+		fputc(',', w->out);
+	if (w->depth > 0)
+		fprintf(w->out, "\n%*s", w->depth * 2, "");
+	w->first = false;
+	if (key != NULL)
+	{
+		write_string(w->out, key);
+		fputs(": ", w->out);
+	}
+}
+
+/* Begin an object or a list. */
+static void
+json_open(JsonWriter *w, const char *key, char bracket)
+{
+	write_key(w, key);
+	fputc(bracket, w->out);
+	w->depth++;
+	w->first = true;
+}
+
+/* End it. */
+static void
+json_close(JsonWriter *w, char bracket)
+{
+	w->depth--;
+	if (!w->first)
+		fprintf(w->out, "\n%*s", w->depth * 2, "");
+	fputc(bracket, w->out);
+	w->first = false;
+}
+
+/* One writer per column kind of glperf_recommendation.h */
+static void
+json_TEXT(JsonWriter *w, const char *key, const char *value)
+{
+	write_key(w, key);
+	if (value == NULL)
+		fputs("null", w->out);
+	else
+		write_string(w->out, value);
+}
+
+/* A whole number, or null. */
+static void
+json_INT(JsonWriter *w, const char *key, int64 value)
+{
+	write_key(w, key);
+	if (value == GLPERF_NULL_INT)
+		fputs("null", w->out);
+	else
+		fprintf(w->out, INT64_FORMAT, value);
+}
+
+/* The shortest text that reads back as the same double, or null. */
+static void
+json_REAL(JsonWriter *w, const char *key, double value)
+{
+	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	write_key(w, key);
+	if (!isfinite(value))
+	{
+		fputs("null", w->out);
+		return;
+	}
+	double_to_shortest_decimal_buf(value, digits);
+	fputs(digits, w->out);
+}
+
+/* true or false. */
+static void
+json_BOOL(JsonWriter *w, const char *key, bool value)
+{
+	write_key(w, key);
+	fputs(value ? "true" : "false", w->out);
+}
+
+/* A list of strings, perhaps empty. */
+static void
+json_TEXTS(JsonWriter *w, const char *key, TextList list)
+{
+	json_open(w, key, '[');
+	for (int i = 0; i < list.n; i++)
+		json_TEXT(w, NULL, list.items[i]);
+	json_close(w, ']');
+}
+
+/* Where the advice comes from */
+static void
+write_server(JsonWriter *w, const ServerFacts *server)
+{
+	json_open(w, "server", '{');
+	json_TEXT(w, "database", server->database);
+	json_TEXT(w, "host", server->host);
+	json_TEXT(w, "port", server->port);
+	json_TEXT(w, "user", server->user);
+	json_TEXT(w, "server_version", server->server_version);
+	json_TEXT(w, "extension_version", server->extension_version);
+	json_TEXT(w, "api_version", server->api_version);
+	json_BOOL(w, "in_recovery", server->in_recovery);
+	json_TEXT(w, "stats_since", server->stats_since);
+	json_REAL(w, "window_s", server->window_s);
+	json_close(w, '}');
+}
+
+/* What the run says about itself */
+static void
+write_summary(JsonWriter *w, const Summary *summary)
+{
+	json_open(w, "summary", '{');
+#define GLPERF_SUMMARY_COLUMN(name, kind) \
+	json_##kind(w, #name, summary->name);
+#include "glperf_recommendation.h"
+	json_close(w, '}');
+}
+
+/* One recommendation and what became of it */
+static void
+write_recommendation(JsonWriter *w, const Recommendation *rec)
+{
+	json_open(w, NULL, '{');
+#define GLPERF_RECOMMENDATION_COLUMN(name, kind) \
+	json_##kind(w, #name, rec->name);
+#include "glperf_recommendation.h"
+	json_TEXT(w, "outcome", report_outcome(rec->outcome));
+	json_INT(w, "steps_done", rec->steps_done);
+	json_REAL(w, "apply_ms", rec->apply_ms);
+	json_TEXT(w, "message", rec->message);
+	json_BOOL(w, "left_invalid", rec->left_invalid);
+	json_close(w, '}');
+}
+
+/* One statement of the workload */
+static void
+write_statement(JsonWriter *w, const Statement *stmt)
+{
+	json_open(w, NULL, '{');
+#define GLPERF_STATEMENT_COLUMN(name, kind) \
+	json_##kind(w, #name, stmt->name);
+#include "glperf_recommendation.h"
+	json_TEXT(w, "plan_before", stmt->plan_before);
+	json_TEXT(w, "plan_after", stmt->plan_after);
+	json_TEXT(w, "plan_error", stmt->plan_error);
+	json_close(w, '}');
+}
+
+/* One existing index that is worth a look */
+static void
+write_note(JsonWriter *w, const IndexNote *note)
+{
+	json_open(w, NULL, '{');
+#define GLPERF_INDEX_NOTE_COLUMN(name, kind) \
+	json_##kind(w, #name, note->name);
+#include "glperf_recommendation.h"
+	json_close(w, '}');
+}
+
+/* One invalid index of an interrupted run */
+static void
+write_leftover(JsonWriter *w, const Leftover *leftover)
+{
+	json_open(w, NULL, '{');
+	json_TEXT(w, "schema_name", leftover->schema_name);
+	json_TEXT(w, "table_name", leftover->table_name);
+	json_TEXT(w, "index_name", leftover->index_name);
+	json_TEXT(w, "drop_ddl", leftover->drop_ddl);
+	json_TEXT(w, "outcome", report_outcome(leftover->outcome));
+	json_TEXT(w, "message", leftover->message);
+	json_close(w, '}');
+}
+
+/* The whole document. */
+void
+report_json(FILE *out, const Advice *advice)
+{
+	JsonWriter	writer = {.out = out,.first = true};
+	JsonWriter *w = &writer;
+
+	json_open(w, NULL, '{');
+	json_INT(w, "schema_version", JSON_SCHEMA_VERSION);
+	json_TEXT(w, "advisor_version", GLPERF_VERSION);
+	json_TEXT(w, "generated_at", advice->server.now);
+	json_INT(w, "exit_status", advice->status);
+	json_BOOL(w, "applied", advice->applied);
+	json_BOOL(w, "interrupted", advice->interrupted);
+	write_server(w, &advice->server);
+	write_summary(w, &advice->summary);
+
+	json_open(w, "recommendations", '[');
+	for (int i = 0; i < advice->nrecommendations; i++)
+		write_recommendation(w, &advice->recommendations[i]);
+	json_close(w, ']');
+
+	json_open(w, "statements", '[');
+	for (int i = 0; i < advice->nstatements; i++)
+		write_statement(w, &advice->statements[i]);
+	json_close(w, ']');
+
+	json_open(w, "existing_indexes", '[');
+	for (int i = 0; i < advice->nnotes; i++)
+		write_note(w, &advice->notes[i]);
+	json_close(w, ']');
+
+	json_open(w, "leftovers", '[');
+	for (int i = 0; i < advice->nleftovers; i++)
+		write_leftover(w, &advice->leftovers[i]);
+	json_close(w, ']');
+
+	json_close(w, '}');
+	fputc('\n', out);
+}

@@ -1,0 +1,432 @@
+/*
+ * report_text.c
+ *		The advice for people.
+ *
+ * Order of what a reader asks: is this my server, what should I do, what will
+ * it bring and cost, why, what about the indexes that I have, and what was
+ * not looked at.  Everything that comes from the database is cleaned first.
+ */
+#include "postgres_fe.h"
+
+#include <math.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "fe_utils/print.h"
+#include "mb/pg_wchar.h"
+
+#include "report.h"
+#include "text.h"
+
+#define DEFAULT_WIDTH	100
+#define LABEL			"     %-11s"	/* of one fact about a recommendation */
+#define INDENT			"                "	/* below such a fact */
+
+/* Statements shown per recommendation unless --verbose */
+#define MAX_STATEMENTS	5
+
+/* Width of the terminal, or a readable default. */
+static int
+get_width(FILE *out)
+{
+	struct winsize size;
+
+	if (isatty(fileno(out)) && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 &&
+		size.ws_col >= 60)
+		return size.ws_col;
+	return DEFAULT_WIDTH;
+}
+
+/* An underlined heading. */
+static void
+heading(FILE *out, const char *title)
+{
+	fprintf(out, "\n%s\n", title);
+	for (int i = 0; title[i]; i++)
+		fputc('=', out);
+	fputs("\n\n", out);
+}
+
+/* "singular" or "plural", for n of something */
+static const char *
+plural(int64 n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
+/* A name with its schema, for reading and not for pasting */
+static char *
+qualified(const char *schema, const char *name)
+{
+	char	   *clean_schema = text_clean(schema);
+	char	   *clean_name = text_clean(name);
+
+	return psprintf("%s.%s", clean_schema, clean_name);
+}
+
+/* Which server, which statements, since when. */
+static void
+print_header(FILE *out, const Advice *advice)
+{
+	const ServerFacts *server = &advice->server;
+	const Summary *summary = &advice->summary;
+
+	fprintf(out, "glperf-advisor %s  %s\n\n", GLPERF_VERSION, server->now);
+	fprintf(out, "  database    %s on %s:%s as %s\n",
+			text_clean(server->database), text_clean(server->host),
+			text_clean(server->port), text_clean(server->user));
+	fprintf(out, "  server      PostgreSQL %s, %s, glperf %s\n",
+			text_clean(server->server_version),
+			server->in_recovery ? "standby" : "primary",
+			text_clean(server->extension_version));
+	if (server->stats_since != NULL)
+		fprintf(out, "  statistics  since %s (%s)\n", server->stats_since,
+				text_ms(server->window_s * 1000));
+	fprintf(out, "  statements  %s: %s gain, %s would not gain, %s could not be analysed\n",
+			text_count(summary->statements), text_count(summary->advised),
+			text_count(summary->no_gain),
+			text_count(summary->not_analysable));
+	fprintf(out, "  analysis    %s: %s candidate indexes, %s plans\n",
+			text_ms(summary->elapsed_ms), text_count(summary->candidates),
+			text_count(summary->planner_calls));
+	if (!summary->complete)
+		fprintf(out, "              stopped by its time limit: this is the best of what was seen\n");
+}
+
+/* Is id one of the statements that a recommendation is about? */
+static bool
+list_has(const TextList *list, const char *id)
+{
+	for (int i = 0; id != NULL && i < list->n; i++)
+		if (strcmp(list->items[i], id) == 0)
+			return true;
+	return false;
+}
+
+/* --explain: a plan, line by line */
+static void
+print_plan(FILE *out, const char *label, const char *plan, int width)
+{
+	if (plan == NULL)
+		return;
+	fprintf(out, INDENT "  %s\n", label);
+	while (*plan)
+	{
+		int			indent = strspn(plan, " ");
+		int			len = strcspn(plan, "\n");
+		char	   *line = pnstrdup(plan, len);
+
+		fprintf(out, INDENT "    %*s%s\n", indent, "",
+				text_fit(line, Max(width - 20 - indent, 40)));
+		free(line);
+		plan += len + (plan[len] == '\n');
+	}
+}
+
+/* One statement that gains. */
+static void
+print_helped_statement(FILE *out, const AdvisorOptions *opts,
+					   const Statement *stmt, int width)
+{
+	char	   *speedup = isnan(stmt->speedup_ratio) ? pg_strdup("faster") :
+	psprintf("%.1fx faster", stmt->speedup_ratio);
+	char	   *facts = psprintf("%s, %s calls, %s per day: ", speedup,
+								 text_count(stmt->calls),
+								 text_ms(stmt->time_ms_per_day));
+
+	fprintf(out, INDENT "%s%s\n", facts,
+			text_fit(stmt->query ? stmt->query : "(text not visible)",
+					 Max(width - 16 - (int) strlen(facts), 30)));
+	if (!opts->explain)
+		return;
+	print_plan(out, "without:", stmt->plan_before, width);
+	print_plan(out, "with:", stmt->plan_after, width);
+	if (stmt->plan_error != NULL)
+		text_wrap(out, INDENT "  no plan: ", INDENT "    ", stmt->plan_error,
+				  width);
+}
+
+/* Statements that a recommendation helps, the most expensive ones first. */
+static void
+print_statements(FILE *out, const AdvisorOptions *opts, const Advice *advice,
+				 const Recommendation *rec, int width)
+{
+	int			shown = 0;
+	int			hidden = 0;
+
+	fprintf(out, LABEL "%s %s", "helps", text_count(rec->statements_helped),
+			plural(rec->statements_helped, "statement", "statements"));
+	if (rec->statements_hurt > 0)
+		fprintf(out, ", slows down %s", text_count(rec->statements_hurt));
+	fputc('\n', out);
+	for (int i = 0; i < advice->nstatements; i++)
+	{
+		const Statement *stmt = &advice->statements[i];
+
+		if (!list_has(&rec->queryids, stmt->queryid) ||
+			strcmp(stmt->outcome, "advised") != 0)
+			continue;
+		if (shown >= MAX_STATEMENTS && !opts->verbose)
+			hidden++;
+		else
+		{
+			print_helped_statement(out, opts, stmt, width);
+			shown++;
+		}
+	}
+	if (hidden > 0)
+		fprintf(out, INDENT "and %d more (--verbose shows them)\n", hidden);
+}
+
+/* What --apply did with it. */
+static void
+print_outcome(FILE *out, const Recommendation *rec, int width)
+{
+	char	   *first;
+
+	if (rec->outcome == APPLY_NOT_TRIED)
+	{
+		fprintf(out, LABEL "not run without --allow-drop\n", "applied");
+		return;
+	}
+	if (rec->outcome == APPLY_DONE)
+	{
+		fprintf(out, LABEL "done in %s, verified\n", "applied",
+				text_ms(rec->apply_ms));
+		return;
+	}
+	first = psprintf(LABEL "%s after %d of %d steps: ", "applied",
+					 report_outcome(rec->outcome), rec->steps_done,
+					 rec->steps.n);
+	text_wrap(out, first, INDENT, rec->message ? rec->message : "", width);
+	if (rec->left_invalid)
+		fprintf(out, INDENT "an invalid index is left; the next run with --apply drops it\n");
+}
+
+/* One recommendation. */
+static void
+print_recommendation(FILE *out, const AdvisorOptions *opts,
+					 const Advice *advice, const Recommendation *rec,
+					 int width)
+{
+	fprintf(out, "%3d. %s %s%s%s\n", (int) rec->rank,
+			strcmp(rec->action, "create") == 0 ? "create an index on" :
+			strcmp(rec->action, "drop") == 0 ? "drop an index of" :
+			text_clean(rec->action),
+			qualified(rec->schema_name, rec->table_name),
+			rec->confidence ? "   confidence: " : "",
+			text_clean(rec->confidence));
+	for (int i = 0; i < rec->steps.n; i++)
+	{
+		fprintf(out, "     %s;\n", text_clean(rec->steps.items[i]));
+		if (text_has_unsafe(rec->steps.items[i]))
+			fprintf(out, "     (a name holds control characters: take the statement from --format=sql)\n");
+	}
+	fputc('\n', out);
+	if (!isnan(rec->benefit_ms_per_day))
+		fprintf(out, LABEL "%s per day, %s of the workload's time\n", "saves",
+				text_ms(rec->benefit_ms_per_day), text_pct(rec->benefit_pct));
+	if (rec->size_bytes != GLPERF_NULL_INT || !isnan(rec->write_cost_ms_per_day))
+		fprintf(out, LABEL "%s of disk, %s per day for writes\n", "costs",
+				text_bytes(rec->size_bytes),
+				text_ms(rec->write_cost_ms_per_day));
+	if (rec->statements_helped > 0 || rec->statements_hurt > 0)
+		print_statements(out, opts, advice, rec, width);
+	for (int i = 0; i < rec->reasons.n; i++)
+		text_wrap(out, i == 0 ? "     why        " : INDENT, INDENT "  ",
+				  rec->reasons.items[i], width);
+	if (rec->undo_ddl != NULL)
+		fprintf(out, LABEL "%s;\n", "undo", text_clean(rec->undo_ddl));
+	if (advice->applied)
+		print_outcome(out, rec, width);
+	fputc('\n', out);
+}
+
+/* Totals of all recommendations. */
+static void
+print_totals(FILE *out, const Advice *advice)
+{
+	const Summary *summary = &advice->summary;
+	double		saved = 0;
+	double		pct = 0;
+	double		writes = 0;
+
+	for (int i = 0; i < advice->nrecommendations; i++)
+	{
+		const Recommendation *rec = &advice->recommendations[i];
+
+		saved += isnan(rec->benefit_ms_per_day) ? 0 : rec->benefit_ms_per_day;
+		pct += isnan(rec->benefit_pct) ? 0 : rec->benefit_pct;
+		writes += isnan(rec->write_cost_ms_per_day) ? 0 :
+			rec->write_cost_ms_per_day;
+	}
+	fprintf(out, "Together: %s per day (%s of the workload's time) for %s of disk and %s per day\nof writes",
+			text_ms(saved), text_pct(pct), text_bytes(summary->used_bytes),
+			text_ms(writes));
+	if (summary->budget_bytes != GLPERF_NULL_INT)
+		fprintf(out, ", within a budget of %s",
+				text_bytes(summary->budget_bytes));
+	fputs(".\n", out);
+	if (!isnan(summary->captured_pct) && !isnan(summary->upper_bound_pct))
+		fprintf(out, "No set of these candidates could save more than %s; this one captures %s of that.\n",
+				text_pct(summary->upper_bound_pct),
+				text_pct(summary->captured_pct));
+}
+
+/* Invalid indexes of interrupted runs. */
+static void
+print_leftovers(FILE *out, const Advice *advice, int width)
+{
+	if (advice->nleftovers == 0)
+		return;
+	heading(out, "Left behind by an interrupted run");
+	for (int i = 0; i < advice->nleftovers; i++)
+	{
+		const Leftover *leftover = &advice->leftovers[i];
+
+		fprintf(out, "  invalid index %s: %s\n",
+				qualified(leftover->schema_name, leftover->index_name),
+				leftover->outcome == APPLY_DONE ? "dropped" :
+				leftover->outcome == APPLY_FAILED ? "could not be dropped" :
+				"--apply drops it");
+		if (leftover->message != NULL)
+			text_wrap(out, "    ", "    ", leftover->message, width);
+	}
+}
+
+/* A table in psql's manner. */
+static void
+begin_table(printTableContent *table, printTableOpt *topt,
+			const char *const *headers, const char *aligns, int nrows)
+{
+	memset(topt, 0, sizeof(*topt));
+	topt->format = PRINT_ALIGNED;
+	topt->border = 1;
+	topt->start_table = true;
+	topt->stop_table = true;
+	topt->encoding = PG_UTF8;
+	printTableInit(table, topt, NULL, strlen(aligns), nrows);
+	for (int i = 0; aligns[i]; i++)
+		printTableAddHeader(table, unconstify(char *, headers[i]), false,
+							aligns[i]);
+}
+
+/* Print it and free what it holds. */
+static void
+end_table(printTableContent *table, FILE *out)
+{
+	printTable(table, out, false, NULL);
+	printTableCleanup(table);
+}
+
+/* Is this index among the recommended drops, and thus said already? */
+static bool
+is_recommended_drop(const Advice *advice, const IndexNote *note)
+{
+	for (int i = 0; i < advice->nrecommendations; i++)
+	{
+		const Recommendation *rec = &advice->recommendations[i];
+
+		if (strcmp(rec->action, "drop") == 0 && rec->index_name != NULL &&
+			strcmp(rec->index_name, note->index_name) == 0 &&
+			strcmp(rec->schema_name, note->schema_name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Indexes that exist and should perhaps not. */
+static void
+print_notes(FILE *out, const Advice *advice, int width)
+{
+	static const char *const headers[] = {"index", "size", "verdict", "reason"};
+	printTableContent table;
+	printTableOpt topt;
+	int			n = 0;
+
+	for (int i = 0; i < advice->nnotes; i++)
+		n += !is_recommended_drop(advice, &advice->notes[i]);
+	if (n == 0)
+		return;
+	heading(out, "Existing indexes worth a look");
+	begin_table(&table, &topt, headers, "lrll", n);
+	for (int i = 0; i < advice->nnotes; i++)
+	{
+		const IndexNote *note = &advice->notes[i];
+
+		if (is_recommended_drop(advice, note))
+			continue;
+		printTableAddCell(&table, qualified(note->schema_name,
+											note->index_name), false, true);
+		printTableAddCell(&table, text_bytes(note->size_bytes), false, true);
+		printTableAddCell(&table, text_clean(note->verdict), false, true);
+		printTableAddCell(&table, text_fit(note->reason, Max(width, 120)),
+						  false, true);
+	}
+	end_table(&table, out);
+	fprintf(out, "SELECT * FROM glperf.index_usage shows the evidence and the statements to drop them.\n");
+}
+
+/* Statements of one outcome, and why. */
+static void
+print_outcomes(FILE *out, const Advice *advice, const char *outcome,
+			   const char *title, int width)
+{
+	static const char *const headers[] = {
+		"time/day", "calls", "role", "reason", "statement"
+	};
+	printTableContent table;
+	printTableOpt topt;
+	int			n = 0;
+
+	for (int i = 0; i < advice->nstatements; i++)
+		n += strcmp(advice->statements[i].outcome, outcome) == 0;
+	if (n == 0)
+		return;
+	heading(out, title);
+	begin_table(&table, &topt, headers, "rrlll", n);
+	for (int i = 0; i < advice->nstatements; i++)
+	{
+		const Statement *stmt = &advice->statements[i];
+
+		if (strcmp(stmt->outcome, outcome) != 0)
+			continue;
+		printTableAddCell(&table, text_ms(stmt->time_ms_per_day), false, true);
+		printTableAddCell(&table, text_count(stmt->calls), false, true);
+		printTableAddCell(&table, text_clean(stmt->role), false, true);
+		printTableAddCell(&table, text_fit(stmt->reason, 60), false, true);
+		printTableAddCell(&table, text_fit(stmt->query, Max(width - 60, 40)),
+						  false, true);
+	}
+	end_table(&table, out);
+}
+
+/* The whole report. */
+void
+report_text(FILE *out, const AdvisorOptions *opts, const Advice *advice)
+{
+	int			width = get_width(out);
+
+	print_header(out, advice);
+	print_leftovers(out, advice, width);
+
+	if (advice->nrecommendations == 0)
+		fprintf(out, "\nNothing to do: no index would pay for itself.\n");
+	else
+	{
+		heading(out, "Recommendations");
+		for (int i = 0; i < advice->nrecommendations; i++)
+			print_recommendation(out, opts, advice,
+								 &advice->recommendations[i], width);
+		print_totals(out, advice);
+	}
+
+	print_notes(out, advice, width);
+	print_outcomes(out, advice, "not analysable",
+				   "Statements that could not be analysed", width);
+	if (opts->verbose)
+		print_outcomes(out, advice, "no gain", "Statements without gain",
+					   width);
+	if (advice->nrecommendations > 0 && !advice->applied)
+		fprintf(out, "\nNothing was changed.  --apply creates the indexes; --format=sql prints a script.\n");
+}

@@ -1,0 +1,248 @@
+/*
+ * text.c
+ *		Making strings safe and numbers readable for people.
+ */
+#include "postgres_fe.h"
+
+#include <math.h>
+
+#include "mb/pg_wchar.h"
+#include "pqexpbuffer.h"
+
+#include "text.h"
+
+/* Decode one character. */
+int
+text_next(const char *s, uint32 *code)
+{
+	int			len = pg_encoding_verifymbchar(PG_UTF8, s, strlen(s));
+
+	if (len < 1)
+	{
+		*code = 0xFFFD;
+		return 1;
+	}
+	*code = utf8_to_unicode((const unsigned char *) s);
+	return len;
+}
+
+/* Could this character do more than be shown? */
+bool
+text_is_unsafe(uint32 code)
+{
+	return code < 0x20 || (code >= 0x7F && code <= 0x9F) ||
+		code == 0x061C ||		/* arabic letter mark */
+		code == 0x200E || code == 0x200F || /* left-to-right mark etc. */
+		(code >= 0x2028 && code <= 0x202E) ||	/* separators, embeddings */
+		(code >= 0x2066 && code <= 0x2069) ||	/* isolates */
+		code == 0xFEFF;			/* byte order mark */
+}
+
+/* Does a string hold an unsafe character? */
+bool
+text_has_unsafe(const char *s)
+{
+	uint32		code;
+
+	while (*s)
+	{
+		s += text_next(s, &code);
+		if (text_is_unsafe(code) || code == 0xFFFD)
+			return true;
+	}
+	return false;
+}
+
+/* White space, for the purpose of putting text on one line */
+static bool
+is_space(uint32 code)
+{
+	return code == ' ' || (code >= '\t' && code <= '\r') || code == 0x85 ||
+		code == 0x2028 || code == 0x2029;
+}
+
+/* Put a string on one line that is safe to show. */
+char *
+text_clean(const char *s)
+{
+	PQExpBufferData buf;
+	bool		pending = false;
+
+	initPQExpBuffer(&buf);
+	while (s != NULL && *s)
+	{
+		uint32		code;
+		int			len = text_next(s, &code);
+
+		if (is_space(code))
+			pending = (buf.len > 0);
+		else
+		{
+			if (pending)
+				appendPQExpBufferChar(&buf, ' ');
+			pending = false;
+			if (text_is_unsafe(code) || (code == 0xFFFD && len == 1))
+				appendPQExpBufferChar(&buf, '?');
+			else
+				appendBinaryPQExpBuffer(&buf, s, len);
+		}
+		s += len;
+	}
+	return buf.data;
+}
+
+/* Columns of the character at s. */
+static int
+char_width(const char *s)
+{
+	int			width = pg_encoding_dsplen(PG_UTF8, s);
+
+	return Max(width, 0);
+}
+
+/* Columns of a string on a terminal. */
+int
+text_width(const char *s)
+{
+	int			width = 0;
+	uint32		code;
+
+	while (*s)
+	{
+		width += char_width(s);
+		s += text_next(s, &code);
+	}
+	return width;
+}
+
+/* Clean a string and cut it to a display width. */
+char *
+text_fit(const char *s, int width)
+{
+	char	   *clean = text_clean(s);
+	char	   *p = clean;
+	char	   *cut = clean;
+	int			used = 0;
+
+	if (text_width(clean) <= width)
+		return clean;
+	while (*p)
+	{
+		uint32		code;
+
+		used += char_width(p);
+		if (used > width)
+			break;
+		p += text_next(p, &code);
+		if (used <= width - 3)
+			cut = p;
+	}
+	*cut = '\0';
+	p = psprintf("%s...", clean);
+	free(clean);
+	return p;
+}
+
+/* Print a string, breaking lines between words. */
+void
+text_wrap(FILE *out, const char *first, const char *rest, const char *s,
+		  int width)
+{
+	char	   *clean = text_clean(s);
+	char	   *word = clean;
+	int			column = text_width(first);
+	bool		line_start = true;
+
+	fputs(first, out);
+	while (*word)
+	{
+		char	   *end = word + strcspn(word, " ");
+		char		saved = *end;
+		int			len;
+
+		*end = '\0';
+		len = text_width(word);
+		if (!line_start && column + 1 + len > width)
+		{
+			fprintf(out, "\n%s", rest);
+			column = text_width(rest);
+			line_start = true;
+		}
+		fprintf(out, "%s%s", line_start ? "" : " ", word);
+		column += len + (line_start ? 0 : 1);
+		line_start = false;
+		*end = saved;
+		word = saved ? end + 1 : end;
+	}
+	fputc('\n', out);
+	free(clean);
+}
+
+/* A duration in the unit that suits its size. */
+char *
+text_ms(double ms)
+{
+	double		size = fabs(ms);
+
+	if (isnan(ms))
+		return pg_strdup("?");
+	if (size < 1)
+		return psprintf("%.2f ms", ms);
+	if (size < 1000)
+		return psprintf("%.0f ms", ms);
+	if (size < 60 * 1000.0)
+		return psprintf("%.1f s", ms / 1000);
+	if (size < 3600 * 1000.0)
+		return psprintf("%.1f min", ms / 60000);
+	if (size < 48 * 3600 * 1000.0)
+		return psprintf("%.1f h", ms / 3600000);
+	return psprintf("%.1f days", ms / 86400000);
+}
+
+/* A size in the unit that suits it. */
+char *
+text_bytes(int64 bytes)
+{
+	static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
+	double		value = bytes;
+	int			unit = 0;
+
+	if (bytes == GLPERF_NULL_INT)
+		return pg_strdup("?");
+	while (fabs(value) >= 10 * 1024 && unit + 1 < (int) lengthof(units))
+	{
+		value /= 1024;
+		unit++;
+	}
+	return psprintf("%.0f %s", value, units[unit]);
+}
+
+/* A percentage. */
+char *
+text_pct(double pct)
+{
+	if (isnan(pct))
+		return pg_strdup("?");
+	return psprintf(pct != 0 && fabs(pct) < 1 ? "%.2f %%" : "%.1f %%", pct);
+}
+
+/* A whole number with thousands separated. */
+char *
+text_count(int64 n)
+{
+	char		digits[32];
+	PQExpBufferData buf;
+	char	   *p = digits;
+
+	if (n == GLPERF_NULL_INT)
+		return pg_strdup("?");
+	snprintf(digits, sizeof(digits), INT64_FORMAT, n);
+	initPQExpBuffer(&buf);
+	for (; *p; p++)
+	{
+		appendPQExpBufferChar(&buf, *p);
+		if (*p != '-' && p[1] && strlen(p + 1) % 3 == 0)
+			appendPQExpBufferChar(&buf, ',');
+	}
+	return buf.data;
+}

@@ -1,0 +1,90 @@
+/*
+ * glperf_recommendation.h
+ *		Columns that the advisor reads from the extension, in order.
+ *
+ * X-macro lists without an include guard on purpose: the advisor makes its
+ * structs, its SELECT lists and its loaders from them, and a test compares
+ * them with the functions' declarations.  A column is added at the end with a
+ * step of GLPERF_API_MINOR; anything else is a step of GLPERF_API_MAJOR.
+ *
+ * GLPERF_xxx_COLUMN(name, kind) where kind is one of
+ *
+ *	INT		int4 or int8
+ *	REAL	float8; never NaN, so that NaN can stand for NULL
+ *	BOOL	bool
+ *	TEXT	text
+ *	TEXTS	text[] or int8[]; an empty list stands for NULL
+ *
+ * Define only the lists that are wanted before the include; the file
+ * undefines them at its end.
+ */
+
+/* glperf.advise_indexes(): one row per recommendation */
+#ifdef GLPERF_RECOMMENDATION_COLUMN
+GLPERF_RECOMMENDATION_COLUMN(rank, INT) /* 1 = do this first */
+GLPERF_RECOMMENDATION_COLUMN(action, TEXT)		/* create, drop, analyze, ... */
+GLPERF_RECOMMENDATION_COLUMN(schema_name, TEXT)
+GLPERF_RECOMMENDATION_COLUMN(table_name, TEXT)
+GLPERF_RECOMMENDATION_COLUMN(index_name, TEXT)
+GLPERF_RECOMMENDATION_COLUMN(ddl, TEXT)		/* all steps, joined by ";\n" */
+GLPERF_RECOMMENDATION_COLUMN(steps, TEXTS)		/* each outside a transaction */
+GLPERF_RECOMMENDATION_COLUMN(undo_ddl, TEXT)
+GLPERF_RECOMMENDATION_COLUMN(size_bytes, INT)		/* estimated */
+GLPERF_RECOMMENDATION_COLUMN(benefit_ms_per_day, REAL)
+GLPERF_RECOMMENDATION_COLUMN(write_cost_ms_per_day, REAL)
+GLPERF_RECOMMENDATION_COLUMN(benefit_pct, REAL)		/* of the workload's time */
+GLPERF_RECOMMENDATION_COLUMN(statements_helped, INT)
+GLPERF_RECOMMENDATION_COLUMN(statements_hurt, INT)
+GLPERF_RECOMMENDATION_COLUMN(queryids, TEXTS)
+GLPERF_RECOMMENDATION_COLUMN(confidence, TEXT)		/* high, medium, low */
+GLPERF_RECOMMENDATION_COLUMN(reasons, TEXTS)
+#undef GLPERF_RECOMMENDATION_COLUMN
+#endif
+
+/* glperf.advised_statements(): one row per statement of the last run */
+#ifdef GLPERF_STATEMENT_COLUMN
+GLPERF_STATEMENT_COLUMN(queryid, TEXT)
+GLPERF_STATEMENT_COLUMN(role, TEXT)
+GLPERF_STATEMENT_COLUMN(query, TEXT)
+GLPERF_STATEMENT_COLUMN(calls, INT)
+GLPERF_STATEMENT_COLUMN(time_ms_per_day, REAL)
+GLPERF_STATEMENT_COLUMN(outcome, TEXT)		/* advised, no gain, not
+											 * analysable */
+GLPERF_STATEMENT_COLUMN(reason, TEXT)
+GLPERF_STATEMENT_COLUMN(cost_before, REAL)
+GLPERF_STATEMENT_COLUMN(cost_after, REAL)
+GLPERF_STATEMENT_COLUMN(speedup_ratio, REAL)
+GLPERF_STATEMENT_COLUMN(indexes, TEXTS)
+#undef GLPERF_STATEMENT_COLUMN
+#endif
+
+/* glperf.advice_summary(): one row about the last run */
+#ifdef GLPERF_SUMMARY_COLUMN
+GLPERF_SUMMARY_COLUMN(statements, INT)
+GLPERF_SUMMARY_COLUMN(advised, INT)
+GLPERF_SUMMARY_COLUMN(no_gain, INT)
+GLPERF_SUMMARY_COLUMN(not_analysable, INT)
+GLPERF_SUMMARY_COLUMN(candidates, INT)
+GLPERF_SUMMARY_COLUMN(planner_calls, INT)
+GLPERF_SUMMARY_COLUMN(elapsed_ms, REAL)
+GLPERF_SUMMARY_COLUMN(upper_bound_pct, REAL)		/* no index set gains more */
+GLPERF_SUMMARY_COLUMN(captured_pct, REAL)		/* of that bound */
+GLPERF_SUMMARY_COLUMN(budget_bytes, INT)		/* NULL: unlimited */
+GLPERF_SUMMARY_COLUMN(used_bytes, INT)
+GLPERF_SUMMARY_COLUMN(complete, BOOL)		/* false: the time limit was hit */
+#undef GLPERF_SUMMARY_COLUMN
+#endif
+
+/* glperf.index_usage: what the report says about existing indexes */
+#ifdef GLPERF_INDEX_NOTE_COLUMN
+GLPERF_INDEX_NOTE_COLUMN(schema_name, TEXT)
+GLPERF_INDEX_NOTE_COLUMN(table_name, TEXT)
+GLPERF_INDEX_NOTE_COLUMN(index_name, TEXT)
+GLPERF_INDEX_NOTE_COLUMN(size_bytes, INT)
+GLPERF_INDEX_NOTE_COLUMN(verdict, TEXT)
+GLPERF_INDEX_NOTE_COLUMN(reason, TEXT)
+GLPERF_INDEX_NOTE_COLUMN(covered_by, TEXT)
+GLPERF_INDEX_NOTE_COLUMN(drop_ddl, TEXT)
+GLPERF_INDEX_NOTE_COLUMN(undo_ddl, TEXT)
+#undef GLPERF_INDEX_NOTE_COLUMN
+#endif
