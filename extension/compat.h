@@ -49,6 +49,7 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 }
 #endif
 
+#include "executor/executor.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/planner.h"
 #include "parser/parse_param.h"
@@ -82,6 +83,17 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 #if PG_VERSION_NUM < 150000
 #define setup_parse_variable_parameters(pstate, types, n) \
 	parse_variable_parameters(pstate, types, n)
+#endif
+
+/* 18 folded lc_collate_is_c() into the locale object. */
+#if PG_VERSION_NUM >= 180000
+#include "utils/pg_locale.h"
+#define glperf_collation_is_c(collation) \
+	(OidIsValid(collation) && pg_newlocale_from_collation(collation)->collate_is_c)
+#else
+#include "utils/pg_locale.h"
+#define glperf_collation_is_c(collation) \
+	(OidIsValid(collation) && lc_collate_is_c(collation))
 #endif
 
 /* MERGE came with 15. */

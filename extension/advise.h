@@ -1,0 +1,141 @@
+/*
+ * advise.h
+ *		State of one run of the index advisor.
+ */
+#ifndef GLPERF_ADVISE_H
+#define GLPERF_ADVISE_H
+
+#include "compat.h"
+
+#include "utils/timestamp.h"
+
+#include "candidates.h"
+#include "select.h"
+#include "whatif.h"
+#include "workload.h"
+#include "write_cost.h"
+
+/* A plan that was made: under config it used these indexes at this cost. */
+typedef struct GlperfCost
+{
+	uint64	   *config;
+	uint64	   *used;
+	double		cost;
+} GlperfCost;
+
+/* One way of running a statement, with what is known of its costs. */
+typedef struct GlperfPlanned
+{
+	GlperfInstance *instance;
+	GlperfHarvest harvest;
+	bool		ok;				/* it could be planned */
+	bool		open_params;	/* planned with unknown values */
+	double		base_cost;		/* with no candidate */
+	uint64	   *relevant;		/* candidates that can matter */
+	GlperfCost *costs;
+	int			ncosts;
+	int			allocated;
+} GlperfPlanned;
+
+typedef enum GlperfOutcome
+{
+	GLPERF_NO_GAIN,
+	GLPERF_ADVISED,
+	GLPERF_NOT_ANALYSABLE
+} GlperfOutcome;
+
+/* One statement of the workload on its way through the run. */
+typedef struct GlperfAdviceStatement
+{
+	GlperfWorkItem *item;
+	GlperfPlanned planned[GLPERF_INSTANCES];
+	int			nplanned;
+	double		weight;			/* ms per day now */
+	uint64	   *relevant;		/* union over the ways of running */
+	uint64	   *used;			/* chosen candidates in the final plans */
+	double		ratio;			/* final cost relative to now */
+	GlperfOutcome outcome;
+	char	   *reason;
+} GlperfAdviceStatement;
+
+/* One recommendation, ready to be shown. */
+typedef struct GlperfRecommendation
+{
+	int			candidate;
+	char	   *schema;
+	char	   *table;
+	char	   *name;
+	char	   *ddl;
+	List	   *steps;			/* char * */
+	char	   *undo;
+	double		size;			/* bytes */
+	double		benefit;		/* ms per day, write cost not taken off */
+	GlperfWriteCost write;
+	double		benefit_pct;
+	int			helped;
+	int			hurt;
+	List	   *queryids;		/* int64 * */
+	const char *confidence;
+	List	   *reasons;		/* char * */
+} GlperfRecommendation;
+
+typedef struct GlperfAdviceOptions
+{
+	double		budget;			/* bytes, < 0 for none */
+	int			max_indexes;	/* < 0 for no limit */
+	double		min_benefit_pct;	/* of the workload's time, per index */
+	int			time_limit_ms;	/* <= 0 for none */
+} GlperfAdviceOptions;
+
+typedef struct GlperfAdvice
+{
+	MemoryContext context;
+	GlperfAdviceOptions options;
+	TimestampTz started;
+	double		elapsed_ms;
+	GlperfWorkload *workload;
+	GlperfAdviceStatement *statements;
+	int			nstatements;
+	double		total_weight;	/* ms per day */
+	GlperfCandidates candidates;
+	GlperfIndexDef **defs;		/* [candidate] */
+	bool	   *alive;			/* [candidate] may be chosen */
+	List	   *writes;			/* GlperfWrite * */
+	GlperfWriteCost *write_costs;	/* [candidate] */
+	int			planner_calls;
+	GlperfSelection selection;
+	GlperfRecommendation *recommendations;
+	int			nrecommendations;
+	double		used_bytes;
+	bool		complete;
+} GlperfAdvice;
+
+/* A gain of less than this share of a statement's cost is not believed. */
+#define GLPERF_TRUSTED_RATIO	0.9
+
+/* advise.c: the whole run.  Allocates in a context of its own. */
+extern GlperfAdvice *glperf_advise(const GlperfAdviceOptions *options);
+
+/* advise_cost.c: planning the statements of a run. */
+
+/* Analyse and plan as things are; collect candidates and writes. */
+extern void glperf_advise_harvest(GlperfAdvice *advice);
+
+/* Plan each statement with its best candidates, then without those, ... */
+extern void glperf_advise_peel(GlperfAdvice *advice);
+
+/* Cost of statement s under config relative to now; plans only if it must. */
+extern double glperf_advise_ratio(GlperfAdvice *advice, int s,
+								  const uint64 *config);
+
+/* Adds to used what the plans of statement s use under config. */
+extern void glperf_advise_used(GlperfAdvice *advice, int s,
+							   const uint64 *config, uint64 *used);
+
+/* Has the time limit passed?  Also the place where a cancel is noticed. */
+extern bool glperf_advise_out_of_time(GlperfAdvice *advice);
+
+/* advise_report.c: from a selection to recommendations with reasons. */
+extern void glperf_advise_report(GlperfAdvice *advice);
+
+#endif							/* GLPERF_ADVISE_H */

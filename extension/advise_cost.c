@@ -1,0 +1,353 @@
+/*
+ * advise_cost.c
+ *		Planning the statements of a run, as seldom as possible.
+ *
+ * A plan made under configuration C that uses the indexes U costs the same
+ * under every C' with U within C' within C.  So each plan made answers for
+ * many configurations, and the planner is called only for the rest.
+ *
+ * Every statement is analysed anew for each plan, inside the sandbox: analysis
+ * is cheap beside planning, and nothing has to outlive the sandbox.
+ */
+#include "advise.h"
+
+#include "access/relation.h"
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "sandbox.h"
+
+/* Rounds of planning without the indexes that the last plan used. */
+#define PEEL_ROUNDS		4
+
+/* One planning job, run inside the sandbox. */
+typedef struct PlanJob
+{
+	GlperfAdvice *advice;
+	GlperfAdviceStatement *statement;
+	GlperfPlanned *planned;
+	const GlperfStatement *stmt;
+	const uint64 *config;		/* NULL: harvest */
+	uint64	   *used;
+	double		cost;
+} PlanJob;
+
+bool
+glperf_advise_out_of_time(GlperfAdvice *advice)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (advice->options.time_limit_ms <= 0)
+		return false;
+	return TimestampDifferenceExceeds(advice->started, GetCurrentTimestamp(),
+									  advice->options.time_limit_ms);
+}
+
+/* Note which rows a day the statement writes, first way of running only. */
+static void
+note_writes(PlanJob *job, Query *query)
+{
+	GlperfWorkItem *item = job->statement->item;
+
+	if (job->planned == &job->statement->planned[0])
+		job->advice->writes = glperf_write_note(job->advice->writes, query,
+												item->rows * item->per_day,
+												job->advice->context);
+}
+
+/* The work of a PlanJob. */
+static void
+plan_work(void *arg)
+{
+	PlanJob    *job = arg;
+	GlperfAnalysed analysed;
+	GlperfWhatif whatif = {0};
+	ListCell   *lc;
+
+	glperf_statement_analyse(job->stmt, &analysed);
+	if (job->config)
+	{
+		whatif.defs = job->advice->defs;
+		whatif.ndefs = job->advice->candidates.n;
+		whatif.enabled = job->config;
+	}
+	else
+	{
+		whatif.harvest = glperf_candidates_harvest;
+		whatif.harvest_arg = &job->planned->harvest;
+		job->planned->open_params = analysed.open_params;
+	}
+	job->cost = 0;
+	foreach(lc, analysed.queries)
+	{
+		Query	   *query = lfirst_node(Query, lc);
+		PlannedStmt *plan;
+
+		if (query->commandType == CMD_UTILITY)
+			continue;
+		plan = glperf_whatif_plan(&whatif, query, job->stmt->text,
+								  analysed.cursor_options, analysed.params);
+		job->advice->planner_calls++;
+		job->cost += plan->planTree->total_cost;
+		if (job->config)
+			glperf_plan_used(&whatif, plan, job->used);
+		else
+		{
+			glperf_check_permissions(plan);
+			note_writes(job, query);
+		}
+	}
+}
+
+/* Run a job as the role whose statement it is. */
+static bool
+run_job(PlanJob *job, GlperfFailure *failure)
+{
+	Oid			role = job->statement->item->userid;
+
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
+	{
+		failure->sqlerrcode = ERRCODE_UNDEFINED_OBJECT;
+		failure->message = "the role that ran it no longer exists";
+		return false;
+	}
+	return glperf_sandbox_run(role, job->planned->instance->search_path,
+							  plan_work, job, failure);
+}
+
+/* Harvest one way of running a statement; mends the text if it must. */
+static bool
+harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
+				 GlperfPlanned *planned, GlperfFailure *failure)
+{
+	GlperfStatement *stmt = &planned->instance->stmt;
+	PlanJob		job = {advice, statement, planned, stmt, NULL, NULL, 0};
+
+	planned->harvest.set = &advice->candidates;
+	if (run_job(&job, failure))
+	{
+		planned->base_cost = job.cost;
+		return true;
+	}
+	if (failure->sqlerrcode == ERRCODE_SYNTAX_ERROR &&
+		!planned->instance->sampled)
+	{
+		GlperfFailure second;
+		char	   *repaired = glperf_statement_repair(stmt->text);
+
+		if (strcmp(repaired, stmt->text) == 0)
+			return false;
+		stmt->text = repaired;
+		if (run_job(&job, &second))
+		{
+			planned->base_cost = job.cost;
+			return true;
+		}
+		*failure = second;
+	}
+	return false;
+}
+
+/*
+ * A partial index is worth it only when the statement asks for that very part
+ * every time: drop predicates that some way of running does not share.
+ */
+static void
+mark_supported(GlperfAdvice *advice, GlperfAdviceStatement *statement)
+{
+	for (int p = 0; p < statement->nplanned; p++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, statement->planned[p].harvest.proposed)
+		{
+			int			c = lfirst_int(lc);
+			bool		everywhere = true;
+
+			for (int o = 0; o < statement->nplanned; o++)
+				if (!list_member_int(statement->planned[o].harvest.proposed, c))
+					everywhere = false;
+			if (everywhere || advice->candidates.items[c].def->pred == NIL)
+				advice->candidates.items[c].supported = true;
+		}
+	}
+}
+
+/* Why a statement has no plan, for people. */
+static char *
+failure_reason(const GlperfFailure *failure)
+{
+	if (failure->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		return "a table it reads is locked at the moment";
+	return failure->message;
+}
+
+void
+glperf_advise_harvest(GlperfAdvice *advice)
+{
+	for (int s = 0; s < advice->nstatements; s++)
+	{
+		GlperfAdviceStatement *statement = &advice->statements[s];
+		GlperfWorkItem *item = statement->item;
+		GlperfFailure failure = {0};
+
+		if (glperf_advise_out_of_time(advice))
+		{
+			advice->complete = false;
+			statement->outcome = GLPERF_NOT_ANALYSABLE;
+			statement->reason = "the time limit was reached before it";
+			continue;
+		}
+		for (int i = 0; i < item->ninstances; i++)
+		{
+			GlperfPlanned *planned = &statement->planned[statement->nplanned];
+
+			memset(planned, 0, sizeof(GlperfPlanned));
+			planned->instance = &item->instances[i];
+			if (harvest_instance(advice, statement, planned, &failure))
+			{
+				planned->ok = true;
+				statement->nplanned++;
+			}
+		}
+		if (statement->nplanned == 0)
+		{
+			statement->outcome = GLPERF_NOT_ANALYSABLE;
+			statement->reason = failure_reason(&failure);
+			continue;
+		}
+		mark_supported(advice, statement);
+	}
+}
+
+/* Room for the result of one more plan. */
+static GlperfCost *
+new_cost(GlperfAdvice *advice, GlperfPlanned *planned)
+{
+	MemoryContext old = MemoryContextSwitchTo(advice->context);
+	int			bytes = bitset_bytes(advice->candidates.n);
+	GlperfCost *cost;
+
+	if (planned->ncosts == planned->allocated)
+	{
+		planned->allocated = Max(8, planned->allocated * 2);
+		planned->costs = planned->costs ?
+			repalloc(planned->costs, sizeof(GlperfCost) * planned->allocated) :
+			palloc(sizeof(GlperfCost) * planned->allocated);
+	}
+	cost = &planned->costs[planned->ncosts++];
+	cost->config = palloc0(bytes);
+	cost->used = palloc0(bytes);
+	cost->cost = planned->base_cost;
+	MemoryContextSwitchTo(old);
+	return cost;
+}
+
+/* What is known about the plan under config, planning if it must. */
+static GlperfCost *
+cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
+		GlperfPlanned *planned, const uint64 *config)
+{
+	int			words = bitset_words(advice->candidates.n);
+	uint64	   *mine = palloc0(words * sizeof(uint64));
+	GlperfCost *cost;
+	GlperfFailure failure;
+	PlanJob		job;
+
+	memcpy(mine, config, words * sizeof(uint64));
+	bitset_intersect(mine, planned->relevant, words);
+	for (int i = 0; i < planned->ncosts; i++)
+	{
+		cost = &planned->costs[i];
+		if (bitset_subset(cost->used, mine, words) &&
+			bitset_subset(mine, cost->config, words))
+		{
+			pfree(mine);
+			return cost;
+		}
+	}
+	cost = new_cost(advice, planned);
+	memcpy(cost->config, mine, words * sizeof(uint64));
+	pfree(mine);
+	if (bitset_empty(cost->config, words))
+		return cost;
+	job = (PlanJob)
+	{
+		advice, statement, planned, &planned->instance->stmt, cost->config,
+			cost->used, 0
+	};
+	/* a table may be locked just now: then count on no gain */
+	if (run_job(&job, &failure))
+		cost->cost = job.cost;
+	else
+		memset(cost->used, 0, words * sizeof(uint64));
+	return cost;
+}
+
+void
+glperf_advise_peel(GlperfAdvice *advice)
+{
+	int			words = bitset_words(advice->candidates.n);
+	uint64	   *config = palloc0(words * sizeof(uint64) + 1);
+
+	for (int s = 0; s < advice->nstatements; s++)
+	{
+		GlperfAdviceStatement *statement = &advice->statements[s];
+
+		for (int p = 0; p < statement->nplanned; p++)
+		{
+			GlperfPlanned *planned = &statement->planned[p];
+
+			memcpy(config, planned->relevant, words * sizeof(uint64));
+			for (int round = 0; round < PEEL_ROUNDS; round++)
+			{
+				GlperfCost *cost;
+
+				if (glperf_advise_out_of_time(advice))
+				{
+					advice->complete = false;
+					return;
+				}
+				cost = cost_of(advice, statement, planned, config);
+				if (bitset_empty(cost->used, words) ||
+					cost->cost > planned->base_cost * GLPERF_TRUSTED_RATIO)
+					break;
+				for (int w = 0; w < words; w++)
+					config[w] &= ~cost->used[w];
+			}
+		}
+	}
+}
+
+double
+glperf_advise_ratio(GlperfAdvice *advice, int s, const uint64 *config)
+{
+	GlperfAdviceStatement *statement = &advice->statements[s];
+	double		now = 0;
+	double		then = 0;
+
+	for (int p = 0; p < statement->nplanned; p++)
+	{
+		now += statement->planned[p].base_cost;
+		then += cost_of(advice, statement, &statement->planned[p],
+						config)->cost;
+	}
+	return now > 0 ? then / now : 1.0;
+}
+
+void
+glperf_advise_used(GlperfAdvice *advice, int s, const uint64 *config,
+				   uint64 *used)
+{
+	GlperfAdviceStatement *statement = &advice->statements[s];
+
+	for (int p = 0; p < statement->nplanned; p++)
+		bitset_union(used, cost_of(advice, statement, &statement->planned[p],
+								   config)->used,
+					 bitset_words(advice->candidates.n));
+}

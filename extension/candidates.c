@@ -1,0 +1,407 @@
+/*
+ * candidates.c
+ *		Which indexes are worth costing.
+ *
+ * Per statement and table, from what candidate_keys.c found: equality columns,
+ * then the order to deliver or one range; join columns alone and behind the
+ * equalities; each with the remaining columns INCLUDEd when they are few and
+ * narrow; each again as a partial index where a condition keeps a small,
+ * constant part.  Candidates have their full width from the start; selection
+ * never grows them.
+ */
+#include "candidates.h"
+
+#include "access/transam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* Tables of fewer blocks are read whole faster than through any index. */
+#define MIN_TABLE_BLOCKS	16
+/* Included columns must be this much narrower than the table's rows. */
+#define MAX_INCLUDE_SHARE	0.4
+#define MAX_INCLUDE_COLUMNS	4
+
+/* A list of keys under construction. */
+typedef struct KeyList
+{
+	const GlperfKey *keys[GLPERF_MAX_KEYS];
+	int			n;
+} KeyList;
+
+/* Append a key unless the list has it or is full. */
+static void
+push(KeyList *list, const GlperfKey *key)
+{
+	for (int i = 0; i < list->n; i++)
+		if (list->keys[i]->attnum == key->attnum &&
+			(key->attnum != 0 || equal(list->keys[i]->expr, key->expr)))
+			return;
+	if (list->n < GLPERF_MAX_KEYS)
+		list->keys[list->n++] = key;
+}
+
+/* Append several, leaving out the column skip (0: none). */
+static void
+push_all(KeyList *list, const GlperfKey *keys, int n, AttrNumber skip)
+{
+	for (int i = 0; i < n; i++)
+		if (skip == 0 || keys[i].attnum != skip)
+			push(list, &keys[i]);
+}
+
+/* Number of an equal candidate, or -1. */
+static int
+find_candidate(const GlperfCandidates *set, const GlperfIndexDef *def)
+{
+	for (int i = 0; i < set->n; i++)
+		if (glperf_index_def_equal(set->items[i].def, def))
+			return i;
+	return -1;
+}
+
+/* Add def, a throw-away definition, to the set and to what was proposed. */
+static void
+propose(GlperfHarvest *harvest, GlperfIndexDef *def, const char *why)
+{
+	GlperfCandidates *set = harvest->set;
+	int			i = find_candidate(set, def);
+	MemoryContext old;
+
+	if (i < 0)
+	{
+		GlperfIndexDef *copy;
+
+		if (set->n >= set->limit)
+		{
+			set->overflowed = true;
+			return;
+		}
+		old = MemoryContextSwitchTo(set->context);
+		if (set->n == set->allocated)
+		{
+			set->allocated = Max(64, set->allocated * 2);
+			if (set->items)
+				set->items = repalloc(set->items, sizeof(GlperfCandidate) *
+									  set->allocated);
+			else
+				set->items = palloc(sizeof(GlperfCandidate) * set->allocated);
+		}
+		copy = palloc(sizeof(GlperfIndexDef));
+		*copy = *def;
+		copy->exprs = copyObject(def->exprs);
+		copy->pred = copyObject(def->pred);
+		glperf_index_def_set_name(copy);
+		i = set->n++;
+		set->items[i].def = copy;
+		set->items[i].why = pstrdup(why);
+		set->items[i].supported = false;
+		MemoryContextSwitchTo(old);
+	}
+	old = MemoryContextSwitchTo(set->context);
+	harvest->proposed = list_append_unique_int(harvest->proposed, i);
+	MemoryContextSwitchTo(old);
+}
+
+/* Is attnum one of the definition's columns already? */
+static bool
+holds(const GlperfIndexDef *def, AttrNumber attnum)
+{
+	for (int i = 0; i < def->ncolumns; i++)
+		if (def->attnum[i] == attnum)
+			return true;
+	return false;
+}
+
+/* The definition with every needed column included, if that is sensible. */
+static void
+propose_covering(GlperfHarvest *harvest, const GlperfRelKeys *keys,
+				 const GlperfIndexDef *base, RelOptInfo *rel, const char *why)
+{
+	GlperfIndexDef def = *base;
+	double		width = 0;
+	double		row_width = 24;
+	int			attnum = -1;
+
+	if (keys->needed == NULL || base->exprs != NIL)
+		return;
+	for (AttrNumber a = 1; a <= rel->max_attr; a++)
+		row_width += Max(0, get_attavgwidth(keys->relid, a));
+	while ((attnum = bms_next_member(keys->needed, attnum)) >= 0)
+	{
+		if (holds(&def, attnum))
+			continue;
+		width += Max(4, get_attavgwidth(keys->relid, attnum));
+		if (def.ncolumns - def.nkeys >= MAX_INCLUDE_COLUMNS ||
+			def.ncolumns >= GLPERF_MAX_COLUMNS ||
+			width > row_width * MAX_INCLUDE_SHARE)
+			return;
+		glperf_index_def_append(&def, attnum, InvalidOid, InvalidOid, 0, true);
+	}
+	if (def.ncolumns > base->ncolumns)
+		propose(harvest, &def, psprintf("%s, without visiting the table", why));
+}
+
+/* Propose an index on these keys, with a predicate or without. */
+static void
+emit(GlperfHarvest *harvest, const GlperfRelKeys *keys, RelOptInfo *rel,
+	 const KeyList *list, const GlperfPredicate *pred, const char *why)
+{
+	GlperfIndexDef def = {0};
+
+	if (list->n == 0)
+		return;
+	def.relid = keys->relid;
+	def.amoid = BTREE_AM_OID;
+	if (pred)
+		def.pred = list_make1(pred->clause);
+	for (int i = 0; i < list->n; i++)
+	{
+		const GlperfKey *key = list->keys[i];
+		bool		ok;
+
+		if (key->attnum != 0)
+			ok = glperf_index_def_append(&def, key->attnum, key->opclass,
+										 key->collation, key->option, false);
+		else
+			ok = glperf_index_def_append_expr(&def, key->expr, key->opclass,
+											  key->collation, key->option);
+		if (!ok)
+			return;
+	}
+	propose(harvest, &def, why);
+	propose_covering(harvest, keys, &def, rel, why);
+}
+
+/* Equality columns, most distinct first, so that prefixes serve others. */
+static int
+compare_distinct(const void *a, const void *b)
+{
+	const GlperfKey *ka = a;
+	const GlperfKey *kb = b;
+
+	if (ka->distinct != kb->distinct)
+		return ka->distinct > kb->distinct ? -1 : 1;
+	return ka->attnum - kb->attnum;
+}
+
+/* Search conditions: equalities, IN lists, one range. */
+static void
+emit_search(GlperfHarvest *harvest, const GlperfRelKeys *keys,
+			RelOptInfo *rel, const GlperfPredicate *pred)
+{
+	AttrNumber	skip = pred ? pred->attnum : 0;
+	KeyList		base = {.n = 0};
+	KeyList		list;
+
+	push_all(&base, keys->eq, keys->neq, skip);
+	push_all(&base, keys->in, keys->nin, skip);
+	emit(harvest, keys, rel, &base, pred, "search by equality");
+	for (int i = 0; i < keys->nrange && i < 3; i++)
+	{
+		list = base;
+		if (skip != 0 && keys->range[i].attnum == skip)
+			continue;
+		push(&list, &keys->range[i]);
+		emit(harvest, keys, rel, &list, pred, "search by equality and range");
+		if (base.n > 0 && pred == NULL)
+		{
+			list.n = 0;
+			push(&list, &keys->range[i]);
+			emit(harvest, keys, rel, &list, pred, "search by range");
+		}
+	}
+	if (base.n > 1 && pred == NULL)
+		for (int i = 0; i < base.n; i++)
+		{
+			list.n = 0;
+			push(&list, base.keys[i]);
+			emit(harvest, keys, rel, &list, pred, "search by equality");
+		}
+}
+
+/* Orders: behind the equalities, behind IN lists, and alone. */
+static void
+emit_order(GlperfHarvest *harvest, const GlperfRelKeys *keys,
+		   RelOptInfo *rel, const GlperfPredicate *pred)
+{
+	AttrNumber	skip = pred ? pred->attnum : 0;
+	KeyList		list = {.n = 0};
+
+	if (keys->norder == 0)
+		return;
+	push_all(&list, keys->eq, keys->neq, skip);
+	if (list.n > 0)
+	{
+		push_all(&list, keys->order, keys->norder, 0);
+		emit(harvest, keys, rel, &list, pred,
+			 "search by equality, rows come out in order");
+	}
+	list.n = 0;
+	push_all(&list, keys->order, keys->norder, 0);
+	emit(harvest, keys, rel, &list, pred, "rows come out in order");
+	if (keys->nin > 0)
+	{
+		push_all(&list, keys->in, keys->nin, skip);
+		emit(harvest, keys, rel, &list, pred,
+			 "rows come out in order and are filtered in the index");
+	}
+}
+
+/* Join columns: alone, and with equalities, a range or the order. */
+static void
+emit_joins(GlperfHarvest *harvest, const GlperfRelKeys *keys,
+		   RelOptInfo *rel, const GlperfPredicate *pred)
+{
+	AttrNumber	skip = pred ? pred->attnum : 0;
+
+	for (int i = 0; i < keys->njoin && i < 4; i++)
+	{
+		const GlperfKey *join = &keys->join[i];
+		KeyList		list = {.n = 0};
+
+		push(&list, join);
+		emit(harvest, keys, rel, &list, pred, "look up by join column");
+		if (keys->neq > 0)
+		{
+			push_all(&list, keys->eq, keys->neq, skip);
+			emit(harvest, keys, rel, &list, pred,
+				 "look up by join column and equality");
+			list.n = 0;
+			push_all(&list, keys->eq, keys->neq, skip);
+			push(&list, join);
+			emit(harvest, keys, rel, &list, pred,
+				 "search by equality, look up by join column");
+		}
+		if (keys->nrange > 0)
+		{
+			list.n = 0;
+			push(&list, join);
+			push(&list, &keys->range[0]);
+			emit(harvest, keys, rel, &list, pred,
+				 "look up by join column and range");
+		}
+		if (keys->norder > 0)
+		{
+			list.n = 0;
+			push(&list, join);
+			push_all(&list, keys->order, keys->norder, 0);
+			emit(harvest, keys, rel, &list, pred,
+				 "look up by join column, rows come out in order");
+		}
+	}
+	if (keys->njoin > 1)
+	{
+		KeyList		list = {.n = 0};
+
+		push_all(&list, keys->join, keys->njoin, skip);
+		emit(harvest, keys, rel, &list, pred, "look up by join columns");
+	}
+}
+
+/* All candidates for one table of one statement. */
+static void
+generate(GlperfHarvest *harvest, GlperfRelKeys *keys, RelOptInfo *rel)
+{
+	qsort(keys->eq, keys->neq, sizeof(GlperfKey), compare_distinct);
+	emit_search(harvest, keys, rel, NULL);
+	emit_order(harvest, keys, rel, NULL);
+	emit_joins(harvest, keys, rel, NULL);
+	for (int p = 0; p < keys->npreds; p++)
+	{
+		const GlperfPredicate *pred = &keys->preds[p];
+		KeyList		own = {.n = 0};
+		GlperfKey	key = {.attnum = pred->attnum};
+
+		emit_search(harvest, keys, rel, pred);
+		emit_order(harvest, keys, rel, pred);
+		emit_joins(harvest, keys, rel, pred);
+		push(&own, &key);
+		emit(harvest, keys, rel, &own, pred,
+			 "holds only the rows that are asked for");
+	}
+}
+
+/* Note the columns that an index of use to this statement would lead with. */
+static void
+note_columns(GlperfHarvest *harvest, const GlperfRelKeys *keys)
+{
+	const GlperfKey *lists[] = {keys->eq, keys->in, keys->range, keys->join,
+	keys->order};
+	int			lengths[] = {keys->neq, keys->nin, keys->nrange, keys->njoin,
+	keys->norder};
+	MemoryContext old = MemoryContextSwitchTo(harvest->set->context);
+
+	harvest->tables = list_append_unique_oid(harvest->tables, keys->relid);
+	for (size_t l = 0; l < lengthof(lists); l++)
+		for (int i = 0; i < lengths[l]; i++)
+		{
+			harvest->columns = lappend_oid(harvest->columns, keys->relid);
+			harvest->columns = lappend_oid(harvest->columns,
+										   (Oid) lists[l][i].attnum);
+		}
+	MemoryContextSwitchTo(old);
+}
+
+/* Could this table get an index that is worth anything? */
+static bool
+worth_indexing(RelOptInfo *rel, RangeTblEntry *rte)
+{
+	if (rte->relid < FirstNormalObjectId ||
+		isAnyTempNamespace(get_rel_namespace(rte->relid)))
+		return false;
+	if (rte->relkind == RELKIND_PARTITIONED_TABLE)
+		return rte->inh;
+	if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_MATVIEW)
+		return false;
+	/* parents of plain inheritance have no index over all of their children */
+	return !rte->inh && rel->pages >= MIN_TABLE_BLOCKS;
+}
+
+void
+glperf_candidates_harvest(void *arg, PlannerInfo *root, RelOptInfo *rel,
+						  RangeTblEntry *rte)
+{
+	GlperfHarvest *harvest = arg;
+	GlperfRelKeys keys;
+	ListCell   *lc;
+
+	/* partitions are dealt with at the root of their tree */
+	if (rel->reloptkind != RELOPT_BASEREL || !worth_indexing(rel, rte))
+		return;
+	if (glperf_rel_keys(root, rel, rte->relid, &keys))
+	{
+		note_columns(harvest, &keys);
+		generate(harvest, &keys, rel);
+	}
+	foreach(lc, glperf_or_keys(root, rel, rte->relid))
+	{
+		note_columns(harvest, (GlperfRelKeys *) lfirst(lc));
+		emit_search(harvest, (GlperfRelKeys *) lfirst(lc), rel, NULL);
+	}
+}
+
+bool
+glperf_candidate_relevant(const GlperfHarvest *harvest, int i)
+{
+	const GlperfIndexDef *def = harvest->set->items[i].def;
+
+	if (list_member_int(harvest->proposed, i))
+		return true;
+	if (def->attnum[0] == 0 || !list_member_oid(harvest->tables, def->relid))
+		return false;
+	for (int c = 0; c + 1 < list_length(harvest->columns); c += 2)
+		if (list_nth_oid(harvest->columns, c) == def->relid &&
+			list_nth_oid(harvest->columns, c + 1) == (Oid) def->attnum[0])
+			return true;
+	return false;
+}

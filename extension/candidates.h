@@ -1,0 +1,103 @@
+/*
+ * candidates.h
+ *		Which indexes are worth costing, from the structure of statements.
+ */
+#ifndef GLPERF_CANDIDATES_H
+#define GLPERF_CANDIDATES_H
+
+#include "compat.h"
+
+#include "nodes/bitmapset.h"
+#include "nodes/pathnodes.h"
+
+#include "index_def.h"
+
+/* Most key columns of a candidate, and most columns in all. */
+#define GLPERF_MAX_KEYS			5
+#define GLPERF_MAX_COLUMNS		10
+
+/* One thing that an index could be searched or ordered by. */
+typedef struct GlperfKey
+{
+	AttrNumber	attnum;			/* 0 for an expression */
+	Node	   *expr;			/* Vars with varno 1, or NULL */
+	Oid			opclass;		/* InvalidOid for the default one */
+	Oid			collation;		/* InvalidOid for the column's own */
+	int16		option;			/* INDOPTION_ flags, for order keys */
+	double		distinct;		/* number of values, estimated */
+} GlperfKey;
+
+#define GLPERF_KEYS		8
+
+/* A predicate that a partial index could have. */
+typedef struct GlperfPredicate
+{
+	Node	   *clause;			/* Vars with varno 1, constants only */
+	AttrNumber	attnum;			/* its column */
+	double		selectivity;
+} GlperfPredicate;
+
+/* What one statement asks of one table. */
+typedef struct GlperfRelKeys
+{
+	Oid			relid;
+	GlperfKey	eq[GLPERF_KEYS];	/* column = value, IS NULL */
+	int			neq;
+	GlperfKey	in[GLPERF_KEYS];	/* column IN (values) */
+	int			nin;
+	GlperfKey	range[GLPERF_KEYS]; /* <, >, BETWEEN, LIKE 'x%' */
+	int			nrange;
+	GlperfKey	join[GLPERF_KEYS];	/* column = other table's column */
+	int			njoin;
+	GlperfKey	order[GLPERF_KEYS]; /* ORDER BY, GROUP BY, DISTINCT */
+	int			norder;
+	GlperfPredicate preds[GLPERF_KEYS];
+	int			npreds;
+	Bitmapset  *needed;			/* columns read, as attnums; NULL when an
+								 * index could not hold them all */
+} GlperfRelKeys;
+
+/* Sort out the clauses of rel into keys; false when there is nothing. */
+extern bool glperf_rel_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid,
+							GlperfRelKeys *keys);
+
+/* The same for each arm of an OR; a List of GlperfRelKeys *. */
+extern List *glperf_or_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+
+/* One candidate: a definition and who asked for it. */
+typedef struct GlperfCandidate
+{
+	GlperfIndexDef *def;
+	char	   *why;			/* for people: equality on a, order by b DESC */
+	bool		supported;		/* some statement asks for it in every sample */
+} GlperfCandidate;
+
+/* All candidates of one run, each definition once. */
+typedef struct GlperfCandidates
+{
+	MemoryContext context;		/* where definitions live */
+	GlperfCandidate *items;
+	int			n;
+	int			allocated;
+	int			limit;			/* most candidates to keep */
+	bool		overflowed;		/* the limit was hit */
+} GlperfCandidates;
+
+/* What one analysed statement contributed; argument of the harvest. */
+typedef struct GlperfHarvest
+{
+	GlperfCandidates *set;
+	List	   *proposed;		/* candidate numbers, int list */
+	List	   *tables;			/* Oid list of tables worth an index */
+	List	   *columns;		/* Oid list, relid and attnum in turn: columns
+								 * that an index of use would lead with */
+} GlperfHarvest;
+
+/* Harvest callback for GlperfWhatif; arg is a GlperfHarvest. */
+extern void glperf_candidates_harvest(void *arg, PlannerInfo *root,
+									  RelOptInfo *rel, RangeTblEntry *rte);
+
+/* Could candidate number i serve the statement of this harvest? */
+extern bool glperf_candidate_relevant(const GlperfHarvest *harvest, int i);
+
+#endif							/* GLPERF_CANDIDATES_H */

@@ -1,0 +1,78 @@
+/* index advice */
+
+CREATE FUNCTION advise_indexes(
+	budget_bytes int8 DEFAULT NULL,
+	max_indexes int4 DEFAULT NULL,
+	min_benefit_pct float8 DEFAULT NULL,
+	time_limit_ms int4 DEFAULT NULL)
+RETURNS TABLE (
+	rank int4,
+	action text,
+	schema_name text,
+	table_name text,
+	index_name text,
+	ddl text,
+	steps text[],
+	undo_ddl text,
+	size_bytes int8,
+	benefit_ms_per_day float8,
+	write_cost_ms_per_day float8,
+	wal_bytes_per_day float8,
+	benefit_pct float8,
+	statements_helped int4,
+	statements_hurt int4,
+	queryids int8[],
+	confidence text,
+	reasons text[])
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_advise_indexes';
+COMMENT ON FUNCTION advise_indexes(int8, int4, float8, int4) IS
+'Recommends indexes for the statements of pg_stat_statements in this database; one row per recommendation, most benefit first, none when there is nothing to do. Executes and creates nothing. budget_bytes bounds the disk space of all recommended indexes together, max_indexes their number (NULL: no bound); min_benefit_pct is the share of the workload''s time that each index has to save (0..100, NULL: 0.1); time_limit_ms ends the search with the best found so far (NULL: none). ddl is for reading and copying; steps holds the same statements to be run one by one outside a transaction; undo_ddl takes them back. benefit_ms_per_day is the saving of statements, to be set against write_cost_ms_per_day and wal_bytes_per_day; benefit_pct is its share of the workload''s time. queryids are those of pg_stat_statements. confidence is high, medium or low. Each statement is planned with the rights of the role that ran it.';
+
+CREATE FUNCTION advised_statements()
+RETURNS TABLE (
+	queryid int8,
+	role text,
+	query text,
+	calls int8,
+	time_ms_per_day float8,
+	outcome text,
+	reason text,
+	cost_before float8,
+	cost_after float8,
+	speedup_ratio float8,
+	indexes text[],
+	samples int4)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_advised_statements';
+COMMENT ON FUNCTION advised_statements() IS
+'What this session''s last advise_indexes() made of every statement; makes a run with default options when there was none. outcome is advised, no gain or not analysable, with the reason for the latter two. Costs are the planner''s, as things are and with all recommended indexes; NULL when it could not be planned. speedup_ratio is cost_before / cost_after. samples is the number of sampled executions it was planned with, 0 when only its normalised text was known.';
+
+CREATE FUNCTION advice_summary(
+	OUT statements int4,
+	OUT advised int4,
+	OUT no_gain int4,
+	OUT not_analysable int4,
+	OUT candidates int4,
+	OUT planner_calls int4,
+	OUT elapsed_ms float8,
+	OUT workload_ms_per_day float8,
+	OUT gain_ms_per_day float8,
+	OUT upper_bound_pct float8,
+	OUT captured_pct float8,
+	OUT budget_bytes int8,
+	OUT used_bytes int8,
+	OUT complete bool,
+	OUT started_at timestamptz)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_advice_summary';
+COMMENT ON FUNCTION advice_summary() IS
+'One row about this session''s last advise_indexes(), which it makes with default options when there was none. upper_bound_pct is the share of the workload''s time that no set of indexes can exceed, captured_pct the recommended set''s share of that, write cost taken off; NULL when nothing can be gained. complete is false when the time limit ended the search.';
+
+REVOKE ALL ON FUNCTION advise_indexes(int8, int4, float8, int4),
+	advised_statements(), advice_summary() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION advise_indexes(int8, int4, float8, int4),
+	advised_statements(), advice_summary() TO pg_monitor;

@@ -1,0 +1,159 @@
+/*
+ * workload.c
+ *		The statements that advice is for.
+ *
+ * Rows come from glperf.statement_stats(), the constants with which they ran
+ * from the parameter samples when there are any.  Nothing is reset.
+ *
+ * A day's worth: counters are scaled from their window to 24 hours.  A
+ * statement that ran only a few times in a short window says nothing about
+ * its rate, so it counts as it was seen.
+ */
+#include "workload.h"
+
+#include "access/htup_details.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "samples.h"
+
+#define SECONDS_PER_DAY		86400.0
+/* shortest window believed, in seconds */
+#define MIN_WINDOW			60.0
+/* calls that make a rate */
+#define MIN_CALLS			10
+
+/*
+ * The search_path of a statement without a sample is the one its role would
+ * get on connecting to this database.
+ */
+static const char *const workload_query =
+"SELECT s.userid, s.queryid, s.query, s.calls, s.total_time_ms, s.rows,"
+"  greatest(extract(epoch FROM now() - s.stats_since), 0)::float8,"
+"  coalesce(r.rolname, s.userid::text)::text,"
+"  (SELECT substr(c, 13) FROM pg_db_role_setting d, unnest(d.setconfig) c"
+"    WHERE c LIKE 'search\\_path=%'"
+"      AND d.setrole IN (s.userid, 0)"
+"      AND d.setdatabase IN (s.dbid, 0)"
+"    ORDER BY d.setrole <> 0 DESC, d.setdatabase <> 0 DESC LIMIT 1)"
+" FROM glperf.statement_stats() s"
+" LEFT JOIN pg_roles r ON r.oid = s.userid"
+" WHERE s.dbid = (SELECT oid FROM pg_database"
+"                 WHERE datname = current_database())"
+" ORDER BY s.total_time_ms DESC, s.queryid, s.userid, s.toplevel";
+
+/* Column of an SPI row as text, or NULL. */
+static char *
+text_column(HeapTuple row, TupleDesc desc, int column)
+{
+	return SPI_getvalue(row, desc, column);
+}
+
+/* Column of an SPI row as float8; 0 for NULL. */
+static double
+float_column(HeapTuple row, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(row, desc, column, &isnull);
+
+	return isnull ? 0 : DatumGetFloat8(value);
+}
+
+/* Column of an SPI row as int8; 0 for NULL. */
+static int64
+int_column(HeapTuple row, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(row, desc, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+/* Fill one item from one row. */
+static void
+fill_item(GlperfWorkItem *item, HeapTuple row, TupleDesc desc,
+		  char **search_path)
+{
+	bool		isnull;
+	double		window;
+	char	   *query = text_column(row, desc, 3);
+
+	item->userid = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
+	item->queryid = int_column(row, desc, 2);
+	item->query = query ? query : pstrdup("");
+	item->calls = int_column(row, desc, 4);
+	item->time_ms = float_column(row, desc, 5);
+	item->rows = (double) int_column(row, desc, 6);
+	window = Max(MIN_WINDOW, float_column(row, desc, 7));
+	item->per_day = SECONDS_PER_DAY / window;
+	if (item->calls < MIN_CALLS && item->per_day > 1)
+		item->per_day = 1;
+	item->role = text_column(row, desc, 8);
+	*search_path = text_column(row, desc, 9);
+}
+
+/* The ways in which the statement ran, or its normalised text alone. */
+static void
+fill_instances(GlperfWorkItem *item, const char *search_path)
+{
+	List	   *samples = glperf_samples_get(MyDatabaseId, item->userid,
+											 item->queryid);
+	double		rows_per_call = item->calls > 0 ? item->rows / item->calls : 0;
+	ListCell   *lc;
+
+	if (search_path == NULL)
+		search_path = "\"$user\", public";
+	foreach(lc, samples)
+	{
+		GlperfSample *sample = lfirst(lc);
+		GlperfInstance *instance = &item->instances[item->ninstances];
+
+		if (item->ninstances == GLPERF_INSTANCES)
+			break;
+		instance->stmt.text = sample->query_text;
+		instance->stmt.nparams = sample->nparams;
+		instance->stmt.param_types = sample->param_types;
+		instance->stmt.param_values = sample->nparams > 0 ?
+			sample->param_values : NULL;
+		instance->stmt.rows_per_call = rows_per_call;
+		instance->search_path = sample->search_path ? sample->search_path :
+			search_path;
+		instance->sampled = true;
+		item->ninstances++;
+	}
+	if (item->ninstances > 0)
+		return;
+	item->instances[0].stmt.text = item->query;
+	item->instances[0].stmt.rows_per_call = rows_per_call;
+	item->instances[0].search_path = search_path;
+	item->ninstances = 1;
+}
+
+GlperfWorkload *
+glperf_workload_load(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext spi;
+	GlperfWorkload *workload = palloc0(sizeof(GlperfWorkload));
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	if (SPI_execute(workload_query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the statements");
+	spi = MemoryContextSwitchTo(caller);
+	workload->n = (int) SPI_processed;
+	workload->items = palloc0(sizeof(GlperfWorkItem) * (workload->n + 1));
+	for (int i = 0; i < workload->n; i++)
+	{
+		char	   *search_path;
+
+		fill_item(&workload->items[i], SPI_tuptable->vals[i],
+				  SPI_tuptable->tupdesc, &search_path);
+		fill_instances(&workload->items[i], search_path);
+	}
+	MemoryContextSwitchTo(spi);
+	SPI_finish();
+	return workload;
+}

@@ -1,0 +1,55 @@
+/*
+ * workload.h
+ *		The statements that advice is for, and how much each of them matters.
+ */
+#ifndef GLPERF_WORKLOAD_H
+#define GLPERF_WORKLOAD_H
+
+#include "compat.h"
+
+#include "statement.h"
+
+/* Ways of running one statement that are planned; more add little. */
+#define GLPERF_INSTANCES	3
+
+/* One way in which a statement was run. */
+typedef struct GlperfInstance
+{
+	GlperfStatement stmt;
+	const char *search_path;
+	bool		sampled;		/* real constants, not $n */
+} GlperfInstance;
+
+/* One row of pg_stat_statements. */
+typedef struct GlperfWorkItem
+{
+	Oid			userid;
+	int64		queryid;
+	char	   *role;			/* name of userid */
+	char	   *query;			/* normalised text */
+	int64		calls;
+	double		time_ms;		/* total execution time in the window */
+	double		rows;			/* rows returned or changed in the window */
+	double		per_day;		/* factor from the window to a day */
+
+	GlperfInstance instances[GLPERF_INSTANCES];
+	int			ninstances;
+} GlperfWorkItem;
+
+typedef struct GlperfWorkload
+{
+	GlperfWorkItem *items;		/* most time first */
+	int			n;
+} GlperfWorkload;
+
+/*
+ * glperf_workload_load -- read the statements of the current database
+ *
+ * Allocates in CurrentMemoryContext.
+ *
+ * Errors:	those of glperf.statement_stats() when pg_stat_statements is
+ *			missing, not preloaded or not readable.
+ */
+extern GlperfWorkload *glperf_workload_load(void);
+
+#endif							/* GLPERF_WORKLOAD_H */
