@@ -42,20 +42,20 @@ CREATE TABLE pool (
 		CONSTRAINT "application_name must not end with a single backslash"
 		CHECK (application_name !~ '(^|[^\\])(\\\\)*\\$'),
 	instances int8 NOT NULL DEFAULT 1
-		CONSTRAINT "instances must be at least 1"
+		CONSTRAINT "instances must be 1 to 1000000"
 		CHECK (instances BETWEEN 1 AND 1000000),
 	pool_size int8 NOT NULL DEFAULT glperf.pool_default('pool_size')
-		CONSTRAINT "pool_size must be at least 1"
+		CONSTRAINT "pool_size must be 1 to 1000000"
 		CHECK (pool_size BETWEEN 1 AND 1000000),
 	max_overflow int8 NOT NULL DEFAULT glperf.pool_default('max_overflow')
-		CONSTRAINT "max_overflow must be 0 or more"
+		CONSTRAINT "max_overflow must be 0 to 1000000"
 		CHECK (max_overflow BETWEEN 0 AND 1000000),
 	pool_timeout_s float8 NOT NULL
 		DEFAULT glperf.pool_default('pool_timeout_s')
-		CONSTRAINT "pool_timeout_s must be more than 0 seconds"
+		CONSTRAINT "pool_timeout_s must be more than 0, at most 1e9 seconds"
 		CHECK (pool_timeout_s > 0 AND pool_timeout_s <= 1e9),
 	pool_recycle_s float8 DEFAULT glperf.pool_default('pool_recycle_s')
-		CONSTRAINT "pool_recycle_s must be more than 0 seconds, or NULL for never"
+		CONSTRAINT "pool_recycle_s must be more than 0, at most 1e9, or NULL: never"
 		CHECK (pool_recycle_s > 0 AND pool_recycle_s <= 1e9),
 	note text
 );
@@ -226,7 +226,14 @@ WITH member AS MATERIALIZED (
 	GROUP BY l.pool, l.declared, l.instances, l.pool_size, l.max_overflow,
 		l.pool_timeout_s, l.pool_recycle_s
 )
-SELECT c.*,
+SELECT
+	c.pool, c.declared, c.instances, c.size_limit, c.hard_limit,
+	c.overflow_limit, c.pool_timeout_s, c.pool_recycle_s,
+	c.open, c.in_use, c.idle, c.idle_in_transaction,
+	c.oldest_idle_in_transaction_s, c.oldest_transaction_s,
+	c.oldest_backend_s, c.older_than_recycle, c.used_past_recycle,
+	c.oldest_use_s, c.opened_lately, c.hosts,
+	pg_catalog.array_to_string(c.databases, ', ') AS databases,
 	greatest(c.open - c.size_limit, 0) AS overflow_in_use,
 	s.mean_session_s, s.sessions, s.window_s
 FROM counted AS c
@@ -278,7 +285,7 @@ COMMENT ON COLUMN pool_summary.oldest_use_s IS
 COMMENT ON COLUMN pool_summary.opened_lately IS
 'Open connections younger than pool_timeout_s.';
 COMMENT ON COLUMN pool_summary.hosts IS 'Client hosts seen.';
-COMMENT ON COLUMN pool_summary.databases IS 'Databases connected to; NULL: none.';
+COMMENT ON COLUMN pool_summary.databases IS 'Databases connected to, comma-separated; NULL: none.';
 COMMENT ON COLUMN pool_summary.overflow_in_use IS
 'Open connections beyond pool_size times instances.';
 COMMENT ON COLUMN pool_summary.mean_session_s IS
@@ -329,7 +336,7 @@ CROSS JOIN LATERAL (VALUES
 				pg_catalog.format('%s connections beyond pool_size are open (%s of at most %s)',
 					s.overflow_in_use, s.open, s.hard_limit)
 			ELSE
-				pg_catalog.format('not declared; %s connections are within the guide''s defaults',
+				pg_catalog.format('not declared; %s open, within the guide''s defaults',
 					s.open)
 		END,
 		CASE
@@ -392,7 +399,7 @@ CROSS JOIN LATERAL (VALUES
 			ELSE 'ok'
 		END,
 		pg_catalog.format('sessions of %s last %s s on average (%s of them): connections are opened anew instead of pooled',
-			pg_catalog.array_to_string(s.databases, ', '),
+			s.databases,
 			pg_catalog.round(s.mean_session_s::numeric, 2), s.sessions),
 		'Look for NullPool, an engine per request, or health checks that log in each time.')
 ) AS v(check_id, value, unit, warning, critical, status, reason, remedy);

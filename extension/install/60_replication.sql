@@ -344,14 +344,19 @@ WITH node AS MATERIALIZED (
 			WHEN s.lost THEN 0
 			WHEN s.safe_wal_size <= 0 AND s.wal_status = 'unreserved' THEN 0
 			WHEN s.active AND s.wal_status = 'reserved' THEN NULL
-			ELSE greatest(least(
+			-- WAL used up or idle too long, whichever comes first
+			ELSE least(
 				CASE
 					WHEN s.look_back_bytes > 0 THEN
 						nullif(glperf.position_age_s(
 							s.current_lsn - s.look_back_bytes), 0)
 						* s.safe_wal_size / s.look_back_bytes::float8
 				END,
-				c.slot_idle_timeout_s - s.inactive_s), 0)
+				CASE
+					WHEN c.slot_idle_timeout_s > s.inactive_s THEN
+						c.slot_idle_timeout_s - s.inactive_s
+					WHEN c.slot_idle_timeout_s <= s.inactive_s THEN 0
+				END)
 		END AS seconds_to_lost
 	FROM slot_sized AS s CROSS JOIN setting AS c
 ), sender_bytes AS MATERIALIZED (
