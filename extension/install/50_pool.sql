@@ -663,15 +663,16 @@ COMMENT ON COLUMN blocking_edges.blocker_pid IS
 CREATE VIEW blocking AS
 WITH RECURSIVE edge AS MATERIALIZED (
 	SELECT * FROM glperf.blocking_edges
-), reach AS (
-	SELECT e.pid, e.blocker_pid, 1 AS depth
+), root AS (
+	-- from the roots outwards: as much work as there are edges, however many
+	-- backends queue up behind one another
+	SELECT e.pid, e.blocker_pid AS root_pid
 	FROM edge AS e
+	WHERE NOT EXISTS (SELECT FROM edge AS x WHERE x.pid = e.blocker_pid)
 	UNION
-	-- no path is longer than the number of edges, not even in a deadlock
-	SELECT r.pid, e.blocker_pid, r.depth + 1
-	FROM reach AS r
-	JOIN edge AS e ON e.pid = r.blocker_pid
-	WHERE r.depth < (SELECT count(DISTINCT x.pid) FROM edge AS x)
+	SELECT e.pid, r.root_pid
+	FROM root AS r
+	JOIN edge AS e ON e.blocker_pid = r.pid
 ), activity AS MATERIALIZED (
 	SELECT a.* FROM pg_catalog.pg_stat_activity AS a
 	WHERE EXISTS (SELECT FROM edge AS e)
@@ -679,14 +680,9 @@ WITH RECURSIVE edge AS MATERIALIZED (
 	SELECT l.pid, l.mode, l.locktype, l.waitstart
 	FROM pg_catalog.pg_locks AS l
 	WHERE NOT l.granted AND EXISTS (SELECT FROM edge AS e)
-), root AS (
-	SELECT r.pid, r.blocker_pid AS root_pid, max(r.depth) AS depth
-	FROM reach AS r
-	WHERE NOT EXISTS (SELECT FROM edge AS e WHERE e.pid = r.blocker_pid)
-	GROUP BY r.pid, r.blocker_pid
 ), chosen AS (
 	-- several roots: the transaction that has been open longest
-	SELECT DISTINCT ON (r.pid) r.pid, r.root_pid, r.depth,
+	SELECT DISTINCT ON (r.pid) r.pid, r.root_pid,
 		a.application_name, a.usename, a.state, a.xact_start, a.query
 	FROM root AS r
 	LEFT JOIN activity AS a ON a.pid = r.root_pid
@@ -707,7 +703,9 @@ SELECT
 	(SELECT pg_catalog.string_agg(r.root_pid::text, ', ' ORDER BY r.root_pid)
 		FROM root AS r WHERE r.pid = w.pid) AS roots,
 	c.root_pid,
-	c.depth::int8 AS depth,
+	EXISTS (SELECT FROM edge AS e
+			WHERE e.pid = w.pid AND e.blocker_pid = c.root_pid)
+		AS root_blocks_directly,
 	c.application_name AS root_application,
 	c.usename::text AS root_role,
 	CASE WHEN c.root_pid = 0 THEN 'prepared transaction' ELSE c.state END
@@ -749,8 +747,8 @@ COMMENT ON COLUMN blocking.roots IS
 'Process ids at the far end of the chain, which wait for nobody; NULL: a deadlock about to be found.';
 COMMENT ON COLUMN blocking.root_pid IS
 'The root whose transaction has been open longest; NULL: a deadlock about to be found.';
-COMMENT ON COLUMN blocking.depth IS
-'Longest chain of waits from here to that root; 1: it blocks directly.';
+COMMENT ON COLUMN blocking.root_blocks_directly IS
+'Whether it waits for that root itself, or for somebody who does.';
 COMMENT ON COLUMN blocking.root_application IS
 'What the root''s client calls itself.';
 COMMENT ON COLUMN blocking.root_role IS 'The root''s login role.';
