@@ -24,6 +24,9 @@
 /* Most candidates of one run. */
 #define MAX_CANDIDATES	1000
 
+/* Share of the workload's time that doubling its tables' space may cost. */
+#define STORAGE_SHARE	0.02
+
 /* Work on one candidate, inside the sandbox. */
 typedef struct CandidateJob
 {
@@ -64,6 +67,115 @@ size_candidate(void *arg)
 	glperf_whatif_set_size(job->advice->defs[job->candidate]);
 }
 
+/* The direction in which some order wants a column of a table; 0 if none. */
+static int16
+wanted_direction(GlperfAdvice *advice, Oid relid, AttrNumber attnum)
+{
+	for (int c = 0; c < advice->candidates.n; c++)
+	{
+		GlperfCandidate *candidate = &advice->candidates.items[c];
+
+		if (!candidate->ordered || candidate->def->relid != relid)
+			continue;
+		for (int i = 0; i < candidate->def->nkeys; i++)
+			if (candidate->def->attnum[i] == attnum)
+				return candidate->def->option[i];
+	}
+	return 0;
+}
+
+/* Let candidate number to take the place of number from everywhere. */
+static void
+replace_candidate(GlperfAdvice *advice, int from, int to)
+{
+	GlperfCandidate *items = advice->candidates.items;
+
+	items[to].supported |= items[from].supported;
+	items[from].supported = false;
+	for (int s = 0; s < advice->nstatements; s++)
+		for (int p = 0; p < advice->statements[s].nplanned; p++)
+		{
+			GlperfHarvest *harvest = &advice->statements[s].planned[p].harvest;
+
+			if (list_member_int(harvest->proposed, from))
+				harvest->proposed = list_append_unique_int(harvest->proposed, to);
+		}
+}
+
+/*
+ * A search reads an index in either direction, so one that is only searched
+ * takes the directions that some order asks for: one index then does both.
+ */
+static void
+align_directions(GlperfAdvice *advice)
+{
+	GlperfCandidate *items = advice->candidates.items;
+
+	for (int c = 0; c < advice->candidates.n; c++)
+	{
+		GlperfIndexDef *def = items[c].def;
+		bool		changed = false;
+
+		if (items[c].ordered)
+			continue;
+		for (int i = 0; i < def->nkeys; i++)
+		{
+			int16		option = def->attnum[i] > 0 ?
+				wanted_direction(advice, def->relid, def->attnum[i]) : 0;
+
+			if (option != def->option[i])
+				changed = true;
+			def->option[i] = option;
+		}
+		if (!changed)
+			continue;
+		glperf_index_def_set_name(def);
+		for (int o = 0; o < advice->candidates.n; o++)
+			if (o != c && glperf_index_def_equal(items[o].def, def))
+			{
+				replace_candidate(advice, c, o);
+				break;
+			}
+	}
+}
+
+/* Time per day of the statements that proposed a candidate. */
+static double
+proposers_weight(GlperfAdvice *advice, int c)
+{
+	double		weight = 0;
+
+	for (int s = 0; s < advice->nstatements; s++)
+		if (advice->statements[s].nplanned > 0 &&
+			list_member_int(advice->statements[s].planned[0].harvest.proposed,
+							c))
+			weight += advice->statements[s].weight;
+	return weight;
+}
+
+/*
+ * Two candidates that differ only in all directions flipped are one index;
+ * keep the way round that more of the workload asks for.
+ */
+static void
+merge_flipped(GlperfAdvice *advice)
+{
+	GlperfCandidate *items = advice->candidates.items;
+
+	for (int c = 0; c < advice->candidates.n; c++)
+		for (int o = c + 1; o < advice->candidates.n; o++)
+		{
+			if (!items[c].supported || !items[o].supported ||
+				!glperf_index_def_covers(items[c].def, items[o].def) ||
+				!glperf_index_def_covers(items[o].def, items[c].def))
+				continue;
+			if (proposers_weight(advice, o) > proposers_weight(advice, c))
+				replace_candidate(advice, c, o);
+			else
+				replace_candidate(advice, o, c);
+		}
+}
+
 /* Decide which candidates are worth planning with, and size them. */
 static void
 prepare_candidates(GlperfAdvice *advice)
@@ -73,6 +185,8 @@ prepare_candidates(GlperfAdvice *advice)
 	ListCell   *lc;
 	GlperfFailure failure;
 
+	align_directions(advice);
+	merge_flipped(advice);
 	advice->defs = palloc0(sizeof(GlperfIndexDef *) * (n + 1));
 	advice->alive = palloc0(sizeof(bool) * (n + 1));
 	advice->write_costs = palloc0(sizeof(GlperfWriteCost) * (n + 1));
@@ -161,7 +275,27 @@ add_move(GlperfSelectProblem *problem, const uint64 *set, int words,
 	problem->moves[problem->nmoves++] = copy;
 }
 
-/* Sets worth trying: what some plan used, whole and one by one. */
+/* Add a move for every slimmer candidate that c would make pointless. */
+static void
+add_slimmer(GlperfAdvice *advice, GlperfSelectProblem *problem, int c,
+			uint64 *single, int words, int *allocated)
+{
+	for (int o = 0; o < advice->candidates.n; o++)
+	{
+		if (o != c && (!advice->alive[o] ||
+					   !glperf_index_def_covers(advice->defs[c],
+												advice->defs[o])))
+			continue;
+		memset(single, 0, words * sizeof(uint64));
+		bitset_add(single, o);
+		add_move(problem, single, words, allocated);
+	}
+}
+
+/*
+ * Sets worth trying: what some plan used, whole and one by one, and slimmer
+ * forms of it that the planner passes over while the wide one is there.
+ */
 static void
 collect_moves(GlperfAdvice *advice, GlperfSelectProblem *problem)
 {
@@ -180,11 +314,8 @@ collect_moves(GlperfAdvice *advice, GlperfSelectProblem *problem)
 					continue;
 				for (int c = 0; c < advice->candidates.n; c++)
 					if (bitset_get(planned->costs[k].used, c))
-					{
-						memset(single, 0, words * sizeof(uint64));
-						bitset_add(single, c);
-						add_move(problem, single, words, &allocated);
-					}
+						add_slimmer(advice, problem, c, single, words,
+									&allocated);
 				add_move(problem, planned->costs[k].used, words, &allocated);
 			}
 		}
@@ -203,6 +334,27 @@ select_stop(void *arg)
 	return glperf_advise_out_of_time((GlperfAdvice *) arg);
 }
 
+/*
+ * Disk space has a price even without a budget: an index competes with the
+ * tables for memory.  Indexes as big as all tables concerned cost a fixed
+ * share of the workload's time.
+ */
+static double
+storage_price(GlperfAdvice *advice)
+{
+	List	   *tables = NIL;
+	double		pages = 0;
+
+	for (int c = 0; c < advice->candidates.n; c++)
+		if (advice->alive[c] &&
+			!list_member_oid(tables, advice->defs[c]->relid))
+		{
+			tables = lappend_oid(tables, advice->defs[c]->relid);
+			pages += advice->defs[c]->heap_pages;
+		}
+	return advice->total_weight * STORAGE_SHARE / Max(1.0, pages);
+}
+
 /* Set up the selection problem and solve it. */
 static void
 choose(GlperfAdvice *advice)
@@ -214,6 +366,7 @@ choose(GlperfAdvice *advice)
 	double	   *size = palloc0(sizeof(double) * (n + 1));
 	double	   *write_cost = palloc0(sizeof(double) * (n + 1));
 	bool	   *covers = palloc0(sizeof(bool) * (n * n + 1));
+	double		page_price = storage_price(advice);
 
 	for (int s = 0; s < advice->nstatements; s++)
 	{
@@ -223,7 +376,8 @@ choose(GlperfAdvice *advice)
 	for (int c = 0; c < n; c++)
 	{
 		size[c] = advice->defs[c]->pages * BLCKSZ;
-		write_cost[c] = advice->write_costs[c].ms;
+		write_cost[c] = advice->write_costs[c].ms +
+			advice->defs[c]->pages * page_price;
 		for (int o = 0; o < n; o++)
 			covers[c * n + o] = c != o && advice->alive[c] &&
 				advice->alive[o] &&

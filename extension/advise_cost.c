@@ -26,6 +26,9 @@
 /* Rounds of planning without the indexes that the last plan used. */
 #define PEEL_ROUNDS		4
 
+/* Share of a table that is taken to be all-visible at most. */
+#define MAX_VISIBLE		0.8
+
 /* One planning job, run inside the sandbox. */
 typedef struct PlanJob
 {
@@ -70,6 +73,7 @@ plan_work(void *arg)
 	ListCell   *lc;
 
 	glperf_statement_analyse(job->stmt, &analysed);
+	whatif.max_visible = MAX_VISIBLE;
 	if (job->config)
 	{
 		whatif.defs = job->advice->defs;
@@ -93,7 +97,7 @@ plan_work(void *arg)
 		plan = glperf_whatif_plan(&whatif, query, job->stmt->text,
 								  analysed.cursor_options, analysed.params);
 		job->advice->planner_calls++;
-		job->cost += plan->planTree->total_cost;
+		job->cost += glperf_plan_cost(plan);
 		if (job->config)
 			glperf_plan_used(&whatif, plan, job->used);
 		else

@@ -71,7 +71,8 @@ find_candidate(const GlperfCandidates *set, const GlperfIndexDef *def)
 
 /* Add def, a throw-away definition, to the set and to what was proposed. */
 static void
-propose(GlperfHarvest *harvest, GlperfIndexDef *def, const char *why)
+propose(GlperfHarvest *harvest, GlperfIndexDef *def, bool ordered,
+		const char *why)
 {
 	GlperfCandidates *set = harvest->set;
 	int			i = find_candidate(set, def);
@@ -105,8 +106,10 @@ propose(GlperfHarvest *harvest, GlperfIndexDef *def, const char *why)
 		set->items[i].def = copy;
 		set->items[i].why = pstrdup(why);
 		set->items[i].supported = false;
+		set->items[i].ordered = false;
 		MemoryContextSwitchTo(old);
 	}
+	set->items[i].ordered |= ordered;
 	old = MemoryContextSwitchTo(set->context);
 	harvest->proposed = list_append_unique_int(harvest->proposed, i);
 	MemoryContextSwitchTo(old);
@@ -125,7 +128,8 @@ holds(const GlperfIndexDef *def, AttrNumber attnum)
 /* The definition with every needed column included, if that is sensible. */
 static void
 propose_covering(GlperfHarvest *harvest, const GlperfRelKeys *keys,
-				 const GlperfIndexDef *base, RelOptInfo *rel, const char *why)
+				 const GlperfIndexDef *base, RelOptInfo *rel, bool ordered,
+				 const char *why)
 {
 	GlperfIndexDef def = *base;
 	double		width = 0;
@@ -148,7 +152,8 @@ propose_covering(GlperfHarvest *harvest, const GlperfRelKeys *keys,
 		glperf_index_def_append(&def, attnum, InvalidOid, InvalidOid, 0, true);
 	}
 	if (def.ncolumns > base->ncolumns)
-		propose(harvest, &def, psprintf("%s, without visiting the table", why));
+		propose(harvest, &def, ordered,
+				psprintf("%s, without visiting the table", why));
 }
 
 /* Propose an index on these keys, with a predicate or without. */
@@ -157,6 +162,7 @@ emit(GlperfHarvest *harvest, const GlperfRelKeys *keys, RelOptInfo *rel,
 	 const KeyList *list, const GlperfPredicate *pred, const char *why)
 {
 	GlperfIndexDef def = {0};
+	bool		ordered = false;
 
 	if (list->n == 0)
 		return;
@@ -169,6 +175,9 @@ emit(GlperfHarvest *harvest, const GlperfRelKeys *keys, RelOptInfo *rel,
 		const GlperfKey *key = list->keys[i];
 		bool		ok;
 
+		for (int o = 0; o < keys->norder; o++)
+			if (key == &keys->order[o])
+				ordered = true;
 		if (key->attnum != 0)
 			ok = glperf_index_def_append(&def, key->attnum, key->opclass,
 										 key->collation, key->option, false);
@@ -178,8 +187,8 @@ emit(GlperfHarvest *harvest, const GlperfRelKeys *keys, RelOptInfo *rel,
 		if (!ok)
 			return;
 	}
-	propose(harvest, &def, why);
-	propose_covering(harvest, keys, &def, rel, why);
+	propose(harvest, &def, ordered, why);
+	propose_covering(harvest, keys, &def, rel, ordered, why);
 }
 
 /* Equality columns, most distinct first, so that prefixes serve others. */

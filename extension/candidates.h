@@ -70,6 +70,7 @@ typedef struct GlperfCandidate
 	GlperfIndexDef *def;
 	char	   *why;			/* for people: equality on a, order by b DESC */
 	bool		supported;		/* some statement asks for it in every sample */
+	bool		ordered;		/* the directions of its keys matter */
 } GlperfCandidate;
 
 /* All candidates of one run, each definition once. */

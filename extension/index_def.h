@@ -40,6 +40,7 @@ typedef struct GlperfIndexDef
 
 	/* size model, see whatif_size.c */
 	double		rows;			/* rows of the table, all partitions */
+	double		heap_pages;		/* blocks of the table, all partitions */
 	double		tuples;			/* rows that the index would hold */
 	double		pages;			/* blocks, all partitions together */
 	int			height;			/* levels below the root, >= 0 */

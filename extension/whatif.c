@@ -280,6 +280,8 @@ add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
 	if (active == NULL || inhparent)
 		return;
 	hide_indexes(rel);
+	if (active->max_visible > 0)
+		rel->allvisfrac = Min(rel->allvisfrac, active->max_visible);
 	for (int i = 0; i < active->ndefs; i++)
 	{
 		IndexOptInfo *info;

@@ -31,6 +31,13 @@ typedef struct GlperfWhatif
 	void		(*harvest) (void *arg, PlannerInfo *root, RelOptInfo *rel,
 							RangeTblEntry *rte);
 	void	   *harvest_arg;
+
+	/*
+	 * When above 0: believe no more than this share of any table to be
+	 * all-visible.  Index-only scans look best right after VACUUM; advice has
+	 * to hold between two of them.
+	 */
+	double		max_visible;
 } GlperfWhatif;
 
 /*
@@ -49,6 +56,12 @@ extern PlannedStmt *glperf_whatif_plan(GlperfWhatif *whatif, Query *query,
  * from the planner's own estimate.  Locks the table in ACCESS SHARE mode.
  */
 extern void glperf_whatif_set_size(GlperfIndexDef *def);
+
+/*
+ * The plan's total cost, plus a charge for stopping early where that is a
+ * gamble; for comparing configurations, see plan_risk.c.
+ */
+extern double glperf_plan_cost(PlannedStmt *plan);
 
 /* Position in defs[] of a made-up index's OID, or -1 for a real one. */
 extern int	glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index);

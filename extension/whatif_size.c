@@ -212,13 +212,12 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 {
 	bool		inherit =
 		get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE;
-	double		blocks;
 	double		width = 0;
 	double		distinct = 1;
 	double		no_null = 1;
 	ListCell   *expr = list_head(def->exprs);
 
-	table_size(def->relid, &def->rows, &blocks);
+	table_size(def->relid, &def->rows, &def->heap_pages);
 	def->tuples = def->rows * Min(1.0, Max(0.0, predicate_selectivity));
 	for (int i = 0; i < def->ncolumns; i++)
 	{
@@ -257,7 +256,7 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 		def->height = btree_height(def->pages, def->entry_bytes);
 	}
 	else if (def->amoid == BRIN_AM_OID)
-		def->pages = 3 + ceil(ceil(blocks / BRIN_RANGE) *
+		def->pages = 3 + ceil(ceil(def->heap_pages / BRIN_RANGE) *
 							  (2 * width + 16) / PAGE_ROOM);
 	else if (def->amoid == HASH_AM_OID)
 		def->pages = 2 + ceil(def->tuples * (MAXALIGN(sizeof(IndexTupleData) + 4) +
