@@ -6,10 +6,12 @@
  * from the parameter samples when there are any.  Nothing is reset.
  *
  * A day's worth: counters are scaled from their window to 24 hours.  A
- * statement that ran only a few times in a short window says nothing about
- * its rate, so it counts as it was seen.
+ * statement that ran once in a short window, such as a bulk load, says next to
+ * nothing about its rate, so the factor grows with the number of calls.
  */
 #include "workload.h"
+
+#include <math.h>
 
 #include "access/htup_details.h"
 #include "executor/spi.h"
@@ -23,7 +25,7 @@
 /* shortest window believed, in seconds */
 #define MIN_WINDOW			60.0
 /* calls that make a rate */
-#define MIN_CALLS			10
+#define MIN_CALLS			10.0
 
 /*
  * The search_path of a statement without a sample is the one its role would
@@ -89,7 +91,7 @@ fill_item(GlperfWorkItem *item, HeapTuple row, TupleDesc desc,
 	window = Max(MIN_WINDOW, float_column(row, desc, 7));
 	item->per_day = SECONDS_PER_DAY / window;
 	if (item->calls < MIN_CALLS && item->per_day > 1)
-		item->per_day = 1;
+		item->per_day = pow(item->per_day, item->calls / MIN_CALLS);
 	item->role = text_column(row, desc, 8);
 	*search_path = text_column(row, desc, 9);
 }
