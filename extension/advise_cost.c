@@ -6,6 +6,9 @@
  * under every C' with U within C' within C.  So each plan made answers for
  * many configurations, and the planner is called only for the rest.
  *
+ * The cheapest plan among those that a configuration makes possible is what
+ * counts, so adding an index never makes a statement look dearer.
+ *
  * Every statement is analysed anew for each plan, inside the sandbox: analysis
  * is cheap beside planning, and nothing has to outlive the sandbox.
  */
@@ -252,6 +255,22 @@ new_cost(GlperfAdvice *advice, GlperfPlanned *planned)
 	return cost;
 }
 
+/*
+ * The cheapest plan known that config makes possible.  It may be another one
+ * than the planner's: of two plans that it takes for equal, one may be a
+ * gamble (plan_risk.c), and an index is not to be judged by that accident.
+ */
+static GlperfCost *
+best_possible(GlperfPlanned *planned, GlperfCost *best, const uint64 *config,
+			  int words)
+{
+	for (int i = 0; i < planned->ncosts; i++)
+		if (planned->costs[i].cost < best->cost &&
+			bitset_subset(planned->costs[i].used, config, words))
+			best = &planned->costs[i];
+	return best;
+}
+
 /* What is known about the plan under config, planning if it must. */
 static GlperfCost *
 cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
@@ -271,6 +290,7 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 		if (bitset_subset(cost->used, mine, words) &&
 			bitset_subset(mine, cost->config, words))
 		{
+			cost = best_possible(planned, cost, mine, words);
 			pfree(mine);
 			return cost;
 		}
@@ -290,7 +310,7 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 		cost->cost = job.cost;
 	else
 		memset(cost->used, 0, words * sizeof(uint64));
-	return cost;
+	return best_possible(planned, cost, cost->config, words);
 }
 
 void
