@@ -15,18 +15,21 @@ D=${GLPERF_MATRIX_DIR:?}/$V
 R=$D/root
 pg_config=$R/usr/lib/postgresql/$V/bin/pg_config
 
-if [ -f "$D/complete" ] && [ "$(cat "$D/complete")" = "$D" ]; then
+# where it is, since paths are patched in, and by which version of this script
+stamp="$D $(cksum <"$0")"
+
+ready()
+{
+	[ "$(cat "$D/complete" 2>/dev/null)" = "$stamp" ] || return 1
 	echo "$pg_config"
-	exit 0
-fi
+}
+
+ready && exit 0
 
 mkdir -p "$D"
 exec 9>"$D.lock"
 flock 9
-if [ -f "$D/complete" ] && [ "$(cat "$D/complete")" = "$D" ]; then
-	echo "$pg_config"
-	exit 0
-fi
+ready && exit 0		# somebody else has just made it
 
 missing()
 {
@@ -122,10 +125,13 @@ for flag in $(sed -n 's/^CFLAGS = //p' "$G" | tr ' ' '\n' | grep '^-' | sort -u)
 		sed -i -E "/^CFLAGS = /s/ $flag( |\$)/ /" "$G"
 done
 H=$R/usr/include/postgresql/$V/server/pg_config.h
-if ! echo 'const int a; typeof_unqual(a) b;' | gcc -x c -fsyntax-only - 2>/dev/null
-then
+compiles() { printf '%s\n' "$1" | gcc -Werror -x c -fsyntax-only - 2>/dev/null; }
+compiles 'const int a; typeof_unqual(a) b;' ||
 	sed -i 's/^#define HAVE_TYPEOF_UNQUAL 1/#undef HAVE_TYPEOF_UNQUAL/' "$H"
-fi
+for f in STRLCPY STRLCAT; do
+	compiles "#include <string.h>"$'\n'"void *p = ${f,,};" ||
+		sed -i "s/^#define HAVE_DECL_$f 1/#define HAVE_DECL_$f 0/" "$H"
+done
 sed -i -e 's/^with_llvm.*/with_llvm = no/' \
 	-e "s|^LDFLAGS_EX = .*|& -Wl,--allow-shlib-undefined \
 -Wl,--dynamic-linker=$LD -Wl,--disable-new-dtags \
@@ -133,5 +139,5 @@ sed -i -e 's/^with_llvm.*/with_llvm = no/' \
 $(find "$R" -name libc.so.6 | sed -n 1p)|" "$G"
 chmod -R a+rX "$D"
 "$R/usr/lib/postgresql/$V/bin/postgres" -V >&2
-echo "$D" >"$D/complete"
+echo "$stamp" >"$D/complete"
 echo "$pg_config"
