@@ -176,6 +176,7 @@ clear_the_way(const AdvisorOptions *opts, Recommendation *rec,
 		if (drop_invalid(opts, step))
 			return STEP_DONE;
 		rec->left_invalid = true;
+		rec->lock_timeout = true;	/* what else could hinder a drop */
 		rec->message = "the invalid index of an earlier run could not be dropped";
 		return STEP_FAILED;
 	}

@@ -24,6 +24,7 @@
 #include "db_internal.h"
 #include "glperf_version.h"
 #include "rows.h"
+#include "text.h"
 
 /* At no time wait longer for a lock while only reading. */
 #define ANALYSIS_LOCK_TIMEOUT_MS	2000
@@ -76,22 +77,31 @@ static const Column plan_columns[] = {
 
 PGconn	   *db_conn = NULL;
 
+/* What search_path was before we made it safe; for --explain */
+static char *user_search_path = NULL;
+
 const char *const db_script_settings =
-"SET search_path = pg_catalog, pg_temp;\n";
+"SET search_path = " SAFE_SEARCH_PATH ";\n";
 
 
 /* -------- errors -------- */
 
-/* What to do about a failure of the analysis, by its SQLSTATE. */
+/*
+ * What to do about a failure of the analysis, by its SQLSTATE.  What the
+ * server says about a missing function is no help to somebody whose extension
+ * is too old, so own says whether ours is the better hint.
+ */
 static const char *
-hint_for(const char *sqlstate)
+hint_for(const char *sqlstate, bool *own)
 {
+	*own = true;
 	if (strcmp(sqlstate, "3F000") == 0) /* invalid_schema_name */
 		return "Run CREATE EXTENSION glperf in this database.";
 	if (strcmp(sqlstate, "42883") == 0 ||	/* undefined_function */
 		strcmp(sqlstate, "42P01") == 0 ||	/* undefined_table */
 		strcmp(sqlstate, "42703") == 0) /* undefined_column */
 		return "Run ALTER EXTENSION glperf UPDATE, or install matching versions.";
+	*own = false;
 	if (strcmp(sqlstate, "42501") == 0) /* insufficient_privilege */
 		return "Connect as a member of pg_monitor (for --apply: the owner of the tables), or as a superuser.";
 	if (strcmp(sqlstate, "57014") == 0 && !CancelRequested)
@@ -99,17 +109,16 @@ hint_for(const char *sqlstate)
 	return NULL;
 }
 
-/*
- * Say what failed and why, and end the program.  The server's own hint, if
- * there is one, knows better than ours.
- */
+/* Say what failed, why, and what to do about it; end the program. */
 static void
 fail_with_result(const char *what, PGresult *res)
 {
 	char	   *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	char	   *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 	char	   *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
-	const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+	char	   *server_hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+	bool		own = false;
+	const char *hint = sqlstate ? hint_for(sqlstate, &own) : NULL;
 
 	if (CancelRequested)
 		pg_log_error("%s: cancelled", what);
@@ -119,8 +128,8 @@ fail_with_result(const char *what, PGresult *res)
 		pg_log_error("%s: %s", what, message);
 	if (detail != NULL)
 		pg_log_error_detail("%s", detail);
-	if (hint == NULL && sqlstate != NULL)
-		hint = hint_for(sqlstate);
+	if (server_hint != NULL && !own)
+		hint = server_hint;
 	if (hint != NULL)
 		pg_log_error_hint("%s", hint);
 	exit(GLPERF_EXIT_FAILURE);
@@ -268,6 +277,20 @@ db_set_setting(const char *name, const char *value, bool local)
 }
 
 /*
+ * Keep our own statements out of pg_stat_statements, where the next analysis
+ * would find them.  Only superusers may; for others it doesn't matter enough
+ * to fill the server's log with refusals.
+ */
+void
+db_stay_out_of_workload(bool local)
+{
+	const char *superuser = PQparameterStatus(db_conn, "is_superuser");
+
+	if (superuser != NULL && strcmp(superuser, "on") == 0)
+		db_set_setting("pg_stat_statements.track", "none", local);
+}
+
+/*
  * Open the transaction of the analysis.  Its settings are local, so that they
  * stay with us behind a pooler and leave nothing behind.
  */
@@ -275,10 +298,20 @@ static void
 begin_read_only(const AdvisorOptions *opts)
 {
 	char		timeout[32];
+	PGresult   *res;
 
 	PQclear(db_run_or_fail("could not begin a transaction",
 						   "BEGIN TRANSACTION READ ONLY", 0, NULL));
-	db_set_setting("search_path", "pg_catalog, pg_temp", true);
+	if (user_search_path == NULL)
+	{
+		res = db_run_or_fail("could not read a setting",
+							 "SELECT pg_catalog.current_setting('search_path')",
+							 0, NULL);
+		user_search_path = pg_strdup(PQgetvalue(res, 0, 0));
+		PQclear(res);
+	}
+	db_set_setting("search_path", SAFE_SEARCH_PATH, true);
+	db_stay_out_of_workload(true);
 	snprintf(timeout, sizeof(timeout), "%d", opts->statement_timeout_ms);
 	db_set_setting("statement_timeout", timeout, true);
 	snprintf(timeout, sizeof(timeout), "%d", ANALYSIS_LOCK_TIMEOUT_MS);
@@ -379,6 +412,14 @@ read_statements(Advice *advice)
 	advice->statements = rows_load_all(res, statement_columns,
 									   lengthof(statement_columns),
 									   sizeof(Statement), &advice->nstatements);
+	for (int i = 0; i < advice->nstatements; i++)
+	{
+		Statement  *stmt = &advice->statements[i];
+
+		/* what gains was planned, so it's a query and has no constants */
+		if (stmt->query != NULL && strcmp(stmt->outcome, "advised") != 0)
+			text_hide_literals(stmt->query);
+	}
 
 	res = db_run_or_fail("could not read the summary of the analysis",
 						 "SELECT * FROM glperf.advice_summary()", 0, NULL);
@@ -440,12 +481,12 @@ read_plans(Advice *advice, Statement *stmt)
 
 		if (strcmp(rec->action, "create") != 0 || rec->steps.n == 0)
 			continue;
-		if (ddl->len > 1)
-			appendPQExpBufferChar(ddl, ',');
 		appendPGArray(ddl, rec->steps.items[0]);
 	}
 	appendPQExpBufferChar(ddl, '}');
 
+	/* names in the statement mean what they mean to this user */
+	db_set_setting("search_path", user_search_path, true);
 	params[0] = stmt->query;
 	params[1] = ddl->data;
 	res = run_optional("SELECT plan_before, plan_after"
@@ -457,6 +498,7 @@ read_plans(Advice *advice, Statement *stmt)
 			rows_load_one(res, 0, plan_columns, lengthof(plan_columns), stmt);
 		PQclear(res);
 	}
+	db_set_setting("search_path", SAFE_SEARCH_PATH, true);
 	destroyPQExpBuffer(ddl);
 }
 

@@ -7,6 +7,9 @@
 
 #include "libpq-fe.h"
 
+/* Every name that we use means what we mean */
+#define SAFE_SEARCH_PATH	"pg_catalog, pg_temp"
+
 /* The one connection; NULL before db_connect() */
 extern PGconn *db_conn;
 
@@ -20,5 +23,8 @@ extern PGresult *db_run_or_fail(const char *what, const char *sql,
 
 /* db_set_setting -- for the transaction (local) or the session, or fail */
 extern void db_set_setting(const char *name, const char *value, bool local);
+
+/* db_stay_out_of_workload -- do not let pg_stat_statements count us */
+extern void db_stay_out_of_workload(bool local);
 
 #endif							/* DB_INTERNAL_H */

@@ -22,8 +22,14 @@
 #define LABEL			"     %-11s"	/* of one fact about a recommendation */
 #define INDENT			"                "	/* below such a fact */
 
+/* Less than this cannot show what a day looks like. */
+#define SHORT_WINDOW_S	86400
+
 /* Statements shown per recommendation unless --verbose */
 #define MAX_STATEMENTS	5
+
+/* Rows of the table of statements that were not analysed, unless --verbose */
+#define MAX_OUTCOMES	10
 
 /* Width of the terminal, or a readable default. */
 static int
@@ -64,6 +70,14 @@ qualified(const char *schema, const char *name)
 	return psprintf("%s.%s", clean_schema, clean_name);
 }
 
+/* Bytes in a double, as the functions of text.h want them */
+static int64
+real_to_bytes(double bytes)
+{
+	return isnan(bytes) || fabs(bytes) > 1e18 ? GLPERF_NULL_INT :
+		(int64) bytes;
+}
+
 /* Which server, which statements, since when. */
 static void
 print_header(FILE *out, const Advice *advice)
@@ -82,6 +96,8 @@ print_header(FILE *out, const Advice *advice)
 	if (server->stats_since != NULL)
 		fprintf(out, "  statistics  since %s (%s)\n", server->stats_since,
 				text_ms(server->window_s * 1000));
+	if (server->window_s < SHORT_WINDOW_S)
+		fprintf(out, "              (less than a day: figures per day are extrapolated)\n");
 	fprintf(out, "  statements  %s: %s gain, %s would not gain, %s could not be analysed\n",
 			text_count(summary->statements), text_count(summary->advised),
 			text_count(summary->no_gain),
@@ -105,7 +121,7 @@ list_has(const TextList *list, const char *id)
 
 /* --explain: a plan, line by line */
 static void
-print_plan(FILE *out, const char *label, const char *plan, int width)
+print_plan(FILE *out, const char *label, const char *plan)
 {
 	if (plan == NULL)
 		return;
@@ -116,8 +132,7 @@ print_plan(FILE *out, const char *label, const char *plan, int width)
 		int			len = strcspn(plan, "\n");
 		char	   *line = pnstrdup(plan, len);
 
-		fprintf(out, INDENT "    %*s%s\n", indent, "",
-				text_fit(line, Max(width - 20 - indent, 40)));
+		fprintf(out, INDENT "    %*s%s\n", indent, "", text_clean(line));
 		free(line);
 		plan += len + (plan[len] == '\n');
 	}
@@ -130,17 +145,16 @@ print_helped_statement(FILE *out, const AdvisorOptions *opts,
 {
 	char	   *speedup = isnan(stmt->speedup_ratio) ? pg_strdup("faster") :
 	psprintf("%.1fx faster", stmt->speedup_ratio);
-	char	   *facts = psprintf("%s, %s calls, %s per day: ", speedup,
-								 text_count(stmt->calls),
-								 text_ms(stmt->time_ms_per_day));
 
-	fprintf(out, INDENT "%s%s\n", facts,
+	fprintf(out, INDENT "%s, %s calls, %s per day:\n", speedup,
+			text_count(stmt->calls), text_ms(stmt->time_ms_per_day));
+	fprintf(out, INDENT "  %s\n",
 			text_fit(stmt->query ? stmt->query : "(text not visible)",
-					 Max(width - 16 - (int) strlen(facts), 30)));
+					 width - 18));
 	if (!opts->explain)
 		return;
-	print_plan(out, "without:", stmt->plan_before, width);
-	print_plan(out, "with:", stmt->plan_after, width);
+	print_plan(out, "without:", stmt->plan_before);
+	print_plan(out, "with:", stmt->plan_after);
 	if (stmt->plan_error != NULL)
 		text_wrap(out, INDENT "  no plan: ", INDENT "    ", stmt->plan_error,
 				  width);
@@ -227,9 +241,10 @@ print_recommendation(FILE *out, const AdvisorOptions *opts,
 		fprintf(out, LABEL "%s per day, %s of the workload's time\n", "saves",
 				text_ms(rec->benefit_ms_per_day), text_pct(rec->benefit_pct));
 	if (rec->size_bytes != GLPERF_NULL_INT || !isnan(rec->write_cost_ms_per_day))
-		fprintf(out, LABEL "%s of disk, %s per day for writes\n", "costs",
-				text_bytes(rec->size_bytes),
-				text_ms(rec->write_cost_ms_per_day));
+		fprintf(out, LABEL "%s of disk; %s and %s of WAL per day for writes\n",
+				"costs", text_bytes(rec->size_bytes),
+				text_ms(rec->write_cost_ms_per_day),
+				text_bytes(real_to_bytes(rec->wal_bytes_per_day)));
 	if (rec->statements_helped > 0 || rec->statements_hurt > 0)
 		print_statements(out, opts, advice, rec, width);
 	for (int i = 0; i < rec->reasons.n; i++)
@@ -367,10 +382,10 @@ print_notes(FILE *out, const Advice *advice, int width)
 	fprintf(out, "SELECT * FROM glperf.index_usage shows the evidence and the statements to drop them.\n");
 }
 
-/* Statements of one outcome, and why. */
+/* Statements of one outcome, and why; limit 0 shows them all. */
 static void
 print_outcomes(FILE *out, const Advice *advice, const char *outcome,
-			   const char *title, int width)
+			   const char *title, int limit, int width)
 {
 	static const char *const headers[] = {
 		"time/day", "calls", "role", "reason", "statement"
@@ -378,27 +393,40 @@ print_outcomes(FILE *out, const Advice *advice, const char *outcome,
 	printTableContent table;
 	printTableOpt topt;
 	int			n = 0;
+	int			shown = 0;
+	double		hidden_ms = 0;
 
 	for (int i = 0; i < advice->nstatements; i++)
 		n += strcmp(advice->statements[i].outcome, outcome) == 0;
 	if (n == 0)
 		return;
 	heading(out, title);
-	begin_table(&table, &topt, headers, "rrlll", n);
+	begin_table(&table, &topt, headers, "rrlll",
+				limit > 0 ? Min(n, limit) : n);
 	for (int i = 0; i < advice->nstatements; i++)
 	{
 		const Statement *stmt = &advice->statements[i];
 
 		if (strcmp(stmt->outcome, outcome) != 0)
 			continue;
+		if (limit > 0 && shown >= limit)
+		{
+			hidden_ms += isnan(stmt->time_ms_per_day) ? 0 :
+				stmt->time_ms_per_day;
+			continue;
+		}
+		shown++;
 		printTableAddCell(&table, text_ms(stmt->time_ms_per_day), false, true);
 		printTableAddCell(&table, text_count(stmt->calls), false, true);
 		printTableAddCell(&table, text_clean(stmt->role), false, true);
 		printTableAddCell(&table, text_fit(stmt->reason, 60), false, true);
-		printTableAddCell(&table, text_fit(stmt->query, Max(width - 60, 40)),
+		printTableAddCell(&table, text_fit(stmt->query, Max(width - 60, 50)),
 						  false, true);
 	}
 	end_table(&table, out);
+	if (shown < n)
+		fprintf(out, "and %d more, %s per day in all (--verbose shows them)\n",
+				n - shown, text_ms(hidden_ms));
 }
 
 /* The whole report. */
@@ -423,9 +451,10 @@ report_text(FILE *out, const AdvisorOptions *opts, const Advice *advice)
 
 	print_notes(out, advice, width);
 	print_outcomes(out, advice, "not analysable",
-				   "Statements that could not be analysed", width);
+				   "Statements that could not be analysed",
+				   opts->verbose ? 0 : MAX_OUTCOMES, width);
 	if (opts->verbose)
-		print_outcomes(out, advice, "no gain", "Statements without gain",
+		print_outcomes(out, advice, "no gain", "Statements without gain", 0,
 					   width);
 	if (advice->nrecommendations > 0 && !advice->applied)
 		fprintf(out, "\nNothing was changed.  --apply creates the indexes; --format=sql prints a script.\n");

@@ -4,6 +4,7 @@
  */
 #include "postgres_fe.h"
 
+#include <ctype.h>
 #include <math.h>
 
 #include "mb/pg_wchar.h"
@@ -89,6 +90,27 @@ text_clean(const char *s)
 		s += len;
 	}
 	return buf.data;
+}
+
+/*
+ * Cut a statement's text at its first string literal, quoted or in dollars.
+ * A $1 is no literal.  Whatever stood behind it could be part of the literal
+ * by some reading of it, so none of that stays.
+ */
+void
+text_hide_literals(char *query)
+{
+	for (char *p = query; *p; p++)
+	{
+		if (*p == '\'' || (*p == '$' && !isdigit((unsigned char) p[1])))
+		{
+			/* as much of "..." as there is room for */
+			for (int i = 0; i < 3 && *p; i++)
+				*p++ = '.';
+			*p = '\0';
+			return;
+		}
+	}
 }
 
 /* Columns of the character at s. */
@@ -186,6 +208,8 @@ text_ms(double ms)
 
 	if (isnan(ms))
 		return pg_strdup("?");
+	if (size < 0.005)
+		return pg_strdup("0 ms");
 	if (size < 1)
 		return psprintf("%.2f ms", ms);
 	if (size < 1000)

@@ -41,6 +41,16 @@ extern char *text_clean(const char *s);
 /* text_fit -- as text_clean, cut to a display width with "..." */
 extern char *text_fit(const char *s, int width);
 
+/*
+ * text_hide_literals -- cut a statement's text at its first string literal
+ *
+ * pg_stat_statements puts $1 for the constants of queries, but before
+ * PostgreSQL 16 keeps utility statements as they were: ALTER ROLE ... PASSWORD
+ * 'secret', or the options of a user mapping.  Reports get mailed around.
+ * Works in place.
+ */
+extern void text_hide_literals(char *query);
+
 /* text_width -- columns on a terminal */
 extern int	text_width(const char *s);
 

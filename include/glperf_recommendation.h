@@ -32,6 +32,7 @@ GLPERF_RECOMMENDATION_COLUMN(undo_ddl, TEXT)
 GLPERF_RECOMMENDATION_COLUMN(size_bytes, INT)		/* estimated */
 GLPERF_RECOMMENDATION_COLUMN(benefit_ms_per_day, REAL)
 GLPERF_RECOMMENDATION_COLUMN(write_cost_ms_per_day, REAL)
+GLPERF_RECOMMENDATION_COLUMN(wal_bytes_per_day, REAL)
 GLPERF_RECOMMENDATION_COLUMN(benefit_pct, REAL)		/* of the workload's time */
 GLPERF_RECOMMENDATION_COLUMN(statements_helped, INT)
 GLPERF_RECOMMENDATION_COLUMN(statements_hurt, INT)
@@ -55,6 +56,7 @@ GLPERF_STATEMENT_COLUMN(cost_before, REAL)
 GLPERF_STATEMENT_COLUMN(cost_after, REAL)
 GLPERF_STATEMENT_COLUMN(speedup_ratio, REAL)
 GLPERF_STATEMENT_COLUMN(indexes, TEXTS)
+GLPERF_STATEMENT_COLUMN(samples, INT)		/* 0: planned from its text */
 #undef GLPERF_STATEMENT_COLUMN
 #endif
 
@@ -67,6 +69,8 @@ GLPERF_SUMMARY_COLUMN(not_analysable, INT)
 GLPERF_SUMMARY_COLUMN(candidates, INT)
 GLPERF_SUMMARY_COLUMN(planner_calls, INT)
 GLPERF_SUMMARY_COLUMN(elapsed_ms, REAL)
+GLPERF_SUMMARY_COLUMN(workload_ms_per_day, REAL)
+GLPERF_SUMMARY_COLUMN(gain_ms_per_day, REAL)		/* write cost taken off */
 GLPERF_SUMMARY_COLUMN(upper_bound_pct, REAL)		/* no index set gains more */
 GLPERF_SUMMARY_COLUMN(captured_pct, REAL)		/* of that bound */
 GLPERF_SUMMARY_COLUMN(budget_bytes, INT)		/* NULL: unlimited */
