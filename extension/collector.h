@@ -1,6 +1,6 @@
 /*
  * collector.h
- *		What the rooms of the preloaded part share: locks and nesting.
+ *		What the rooms of the preloaded part share.
  */
 #ifndef GLPERF_COLLECTOR_H
 #define GLPERF_COLLECTOR_H
@@ -11,6 +11,8 @@
 typedef enum GlperfLock
 {
 	GLPERF_LOCK_SAMPLES,
+	GLPERF_LOCK_STORE,
+	GLPERF_LOCK_ENDPOINTS,
 	GLPERF_LOCK_COUNT
 } GlperfLock;
 

@@ -156,4 +156,39 @@ typedef void (*shmem_request_hook_type) (void);
 #define wal_find_next_record(reader, lsn) XLogFindNextRecord(reader, lsn)
 #endif
 
+/* 19 shows how the query id came about, but not for changing. */
+#if PG_VERSION_NUM >= 190000
+#define GLPERF_JUMBLE_STATE const JumbleState
+#else
+#define GLPERF_JUMBLE_STATE JumbleState
+#endif
+
+/* 18 tells clients that are only told to go away from others. */
+#if PG_VERSION_NUM >= 180000
+#define glperf_is_client_backend() \
+	(MyBackendType == B_BACKEND || MyBackendType == B_INVALID || \
+	 MyBackendType == B_DEAD_END_BACKEND)
+#else
+#define glperf_is_client_backend() \
+	(MyBackendType == B_BACKEND || MyBackendType == B_INVALID)
+#endif
+
+/* Number of this backend among all, from 0; 17 replaced backend ids. */
+#if PG_VERSION_NUM >= 170000
+#include "storage/procnumber.h"
+#define glperf_backend_number() ((int) MyProcNumber)
+#else
+#include "storage/backendid.h"
+#define glperf_backend_number() ((int) MyBackendId - 1)
+#endif
+
+/* In 14 _PG_init runs before MaxBackends is known. */
+#if PG_VERSION_NUM >= 150000
+#define glperf_max_backends() MaxBackends
+#else
+#define glperf_max_backends() \
+	(MaxConnections + autovacuum_max_workers + 1 + max_worker_processes + \
+	 max_wal_senders + 1)
+#endif
+
 #endif							/* GLPERF_COMPAT_H */

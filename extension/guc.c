@@ -15,7 +15,16 @@
 #include "samples.h"
 
 int			glperf_max_statements = 5000;
+int			glperf_track = GLPERF_TRACK_TOP;
+bool		glperf_track_utility = true;
 bool		glperf_sample_parameters = true;
+
+static const struct config_enum_entry track_options[] = {
+	{"none", GLPERF_TRACK_NONE, false},
+	{"top", GLPERF_TRACK_TOP, false},
+	{"all", GLPERF_TRACK_ALL, false},
+	{NULL, 0, false}
+};
 
 /* Define every setting; called once per process from _PG_init(). */
 void
@@ -28,6 +37,19 @@ glperf_guc_init(bool preloaded)
 								&glperf_max_statements,
 								5000, 100, 1000000,
 								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+
+	DefineCustomEnumVariable("glperf.track",
+							 "Which statements have their latency counted.",
+							 "top: those that clients send; all: those inside functions, too.",
+							 &glperf_track,
+							 GLPERF_TRACK_TOP, track_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("glperf.track_utility",
+							 "Counts the latency of other commands than SELECT, INSERT, UPDATE, DELETE and MERGE.",
+							 NULL,
+							 &glperf_track_utility,
+							 true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 
 	/*
 	 * On by default, because adding the library to shared_preload_libraries

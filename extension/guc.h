@@ -5,8 +5,18 @@
 #ifndef GLPERF_GUC_H
 #define GLPERF_GUC_H
 
+/* Which statements are counted. */
+typedef enum GlperfTrack
+{
+	GLPERF_TRACK_NONE,
+	GLPERF_TRACK_TOP,			/* those that clients send */
+	GLPERF_TRACK_ALL			/* those inside functions, too */
+} GlperfTrack;
+
 /* Values of the settings; guc.c describes them. */
 extern int	glperf_max_statements;
+extern int	glperf_track;		/* GlperfTrack */
+extern bool glperf_track_utility;
 extern bool glperf_sample_parameters;
 
 extern void glperf_guc_init(bool preloaded);

@@ -1,0 +1,106 @@
+# More statements than fit, and crashes: totals stay, nobody is told, and the
+# collector comes back.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('full');
+$node->init;
+$node->append_conf('postgresql.conf', q{
+shared_preload_libraries = 'glperf, pg_stat_statements'
+restart_after_crash = on
+autovacuum = off
+});
+$node->start;
+$node->safe_psql('postgres', q{
+CREATE EXTENSION pg_stat_statements;
+CREATE EXTENSION glperf;
+CREATE TABLE t (a int);
+});
+
+my $status = 'SELECT statements, statements_evicted FROM glperf.collector_status()';
+
+# n different statements: different ids need different structure, such as
+# another number of columns and another operator.
+sub statements
+{
+	my ($from, $to) = @_;
+	return join('', map {
+		my $n = $_;
+		'SELECT ' . join(',', map { ($n >> $_ & 1) ? 'a' : '1' } 0 .. 14)
+		  . " FROM t;\n" } $from .. $to);
+}
+
+# Failure proved: 20,000 statements in a table of 5,000 lose counts, or the
+# application hears of it.
+my $before = $node->safe_psql('postgres',
+	'SELECT calls FROM glperf.database_latency() WHERE is_total');
+my ($ret, $out, $err) = $node->psql('postgres', statements(1, 20000));
+is($err, '', 'no message to the client');
+is( $node->safe_psql('postgres',
+		'SELECT calls FROM glperf.database_latency() WHERE is_total') - $before,
+	20001, '20,000 statements (and one of ours): none is lost');
+my ($statements, $evicted) = split /\|/, $node->safe_psql('postgres', $status);
+cmp_ok($statements, '<=', 5016, "the table holds $statements");
+cmp_ok($statements, '>=', 3000, 'and is well used');
+
+# Failure proved: a statement new to a full table never gets a place.
+$node->poll_query_until('postgres',
+	'SELECT statements_evicted > 200 FROM glperf.collector_status()')
+  or diag $node->safe_psql('postgres', $status);
+ok( $node->poll_query_until('postgres', q{
+SELECT count(*) AS late_comer FROM t;
+SELECT count(*) > 0 FROM glperf.statement_latency() l
+JOIN pg_stat_statements p USING (userid, dbid, queryid, toplevel) WHERE p.query LIKE '%late_comer FROM t%'},
+		"0\nt"), 'room is made for new ones');
+
+# Failure proved: statements are evicted that are in use all the time.
+is( $node->safe_psql('postgres', q{
+SELECT sum(calls) = (SELECT calls FROM glperf.database_latency() WHERE is_total)
+FROM glperf.statement_latency()}), 't', 'evictions keep the total');
+
+# Failure proved: a backend killed in the middle leaves something locked.
+my $sleeper = $node->background_psql('postgres');
+$sleeper->query_until(qr/start/, "\\echo start\nSELECT pg_sleep(60);\n");
+my $pid = $node->safe_psql('postgres',
+	q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60)%'});
+kill 'KILL', $pid;
+$sleeper->quit;
+ok($node->poll_query_until('postgres', 'SELECT 1', '1'), 'the server is back');
+is( $node->safe_psql('postgres', 'SELECT preloaded, statements < 100 FROM glperf.collector_status()'),
+	't|t', 'the collector, too, and it is empty');
+$node->safe_psql('postgres', 'SELECT count(*) AS after_crash FROM t');
+is( $node->safe_psql('postgres', q{
+SELECT calls > 0 FROM glperf.database_latency() WHERE is_total}), 't', 'and it counts');
+
+# Failure proved: immediate shutdown, or a restart with other sizes.
+$node->stop('immediate');
+$node->append_conf('postgresql.conf', 'glperf.max_statements = 100');
+$node->start;
+$node->safe_psql('postgres', statements(1, 500));
+($statements) = split /\|/, $node->safe_psql('postgres', $status);
+cmp_ok($statements, '<=', 116, 'the smallest table');
+is( $node->safe_psql('postgres', q{
+SELECT sum(calls) = (SELECT calls FROM glperf.database_latency() WHERE is_total)
+FROM glperf.statement_latency()}), 't', 'keeps the total');
+my $log = slurp_file($node->logfile);
+unlike($log, qr/PANIC|TRAP|signal 11/, 'no crash but the one we made');
+
+# Failure proved: without preloading something crashes or pretends.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_statements'");
+$node->restart;
+is( $node->safe_psql('postgres', q{
+LOAD 'glperf';
+SELECT count(*) FROM glperf.statement_latency();
+SELECT count(*) FROM glperf.database_latency();
+SELECT count(*) FROM glperf.endpoints;
+SELECT count(*) FROM glperf.errors;
+SELECT * FROM glperf.collector_status();
+}), "0\n0\n0\n0\nf|t|0|0|0|0|0|0|0", 'not preloaded: no rows');
+
+$node->stop;
+done_testing();
