@@ -309,7 +309,7 @@ end_statement(QueryDesc *queryDesc)
  * before ours sees it run.
  */
 static void
-note_analysis(ParseState *pstate, Query *query, GLPERF_JUMBLE_STATE *jstate)
+note_analysis(ParseState *pstate, Query *query, GlperfJumbleState *jstate)
 {
 	if (query->utilityStmt != NULL && nesting_level == 0)
 		utility_queryid = query->queryId;
@@ -343,12 +343,13 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 			QueryEnvironment *queryEnv, DestReceiver *dest,
 			QueryCompletion *qc)
 {
-	bool		passes = IsA(pstmt->utilityStmt, ExecuteStmt) ||
-		IsA(pstmt->utilityStmt, PrepareStmt) ||
-		IsA(pstmt->utilityStmt, DeallocateStmt);
+	Node	   *command = pstmt->utilityStmt;
+	bool		passes;
 	uint64		queryid = 0;
 	uint64		start = 0;
 
+	passes = IsA(command, ExecuteStmt) || IsA(command, PrepareStmt) ||
+		IsA(command, DeallocateStmt);
 	if (!passes && glperf_track_utility)
 		queryid = nesting_level == 0 ? utility_id(pstmt) : pstmt->queryId;
 	utility_queryid = 0;

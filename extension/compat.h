@@ -158,9 +158,9 @@ typedef void (*shmem_request_hook_type) (void);
 
 /* 19 shows how the query id came about, but not for changing. */
 #if PG_VERSION_NUM >= 190000
-#define GLPERF_JUMBLE_STATE const JumbleState
+typedef const JumbleState GlperfJumbleState;
 #else
-#define GLPERF_JUMBLE_STATE JumbleState
+typedef JumbleState GlperfJumbleState;
 #endif
 
 /* 18 tells clients that are only told to go away from others. */

@@ -116,6 +116,7 @@ in_cell(uint64 ns)
 		ms <= glperf_histogram_bound_ms(cell + 1) * (1 + 1e-12);
 }
 
+/* Run all tests. */
 int
 main(void)
 {
