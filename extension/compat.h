@@ -191,4 +191,40 @@ typedef JumbleState GlperfJumbleState;
 	 max_wal_senders + 1)
 #endif
 
+#include "common/relpath.h"
+
+/*
+ * Path of a permanent relation's fork under the data directory, palloc'd; 18
+ * returns it by value.
+ */
+static inline char *
+glperf_relation_path(Oid database, Oid tablespace, Oid number, ForkNumber fork)
+{
+#if PG_VERSION_NUM >= 180000
+	return pstrdup(GetRelationPath(database, tablespace, number, -1,
+								   fork).str);
+#else
+	return GetRelationPath(database, tablespace, number, -1, fork);
+#endif
+}
+
+/* Since 15 a unique index may treat NULLs as equal. */
+#if PG_VERSION_NUM >= 150000
+#define glperf_nulls_not_distinct(form)	((form)->indnullsnotdistinct)
+#else
+#define glperf_nulls_not_distinct(form)	(false)
+#endif
+
+/* Since 16 the server knows when an index was last scanned. */
+#if PG_VERSION_NUM >= 160000
+#define GLPERF_HAVE_LAST_SCAN
+#endif
+
+/* Since 18 a foreign key may be declared without being enforced. */
+#if PG_VERSION_NUM >= 180000
+#define glperf_constraint_enforced(form)	((form)->conenforced)
+#else
+#define glperf_constraint_enforced(form)	(true)
+#endif
+
 #endif							/* GLPERF_COMPAT_H */

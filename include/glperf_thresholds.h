@@ -140,7 +140,7 @@ GLPERF_THRESHOLD("traffic_12m", 1600, GLPERF_NO_LIMIT, "above", "req/s", "postgr
 GLPERF_THRESHOLD("index_evidence", 35, GLPERF_NO_LIMIT, "below", "days", "postgres",
 				 NULL,
 				 "time over which an index must not have been scanned to be called unused; 35 days contain a month's end")
-GLPERF_THRESHOLD("index_prefix_size", 5, GLPERF_NO_LIMIT, "above", "times", "postgres",
+GLPERF_THRESHOLD("index_prefix_size", 10, GLPERF_NO_LIMIT, "above", "times", "postgres",
 				 NULL,
 				 "how much larger the wider index may be for a scanned index beside it to be offered for dropping")
 GLPERF_THRESHOLD("fk_table_rows", 10000, 1000000, "above", "rows", "postgres",

@@ -91,7 +91,7 @@ AS $$
 			CASE WHEN s.calls > 0 AND s.rows / s.calls > l.row_limit THEN
 				format('handles %s rows per call',
 								  s.rows / s.calls) END,
-			CASE WHEN s.blks > l.block_limit * greatest(s.rows, s.calls) THEN
+			CASE WHEN s.rows > 0 AND s.blks > l.block_limit * greatest(s.rows, s.calls) THEN
 				format('touches %s blocks for %s rows per call: an index may be missing',
 					s.blks / greatest(s.calls, 1),
 					round((s.rows::float8 / greatest(s.calls, 1))::numeric, 1)) END,
@@ -252,7 +252,10 @@ SELECT 'statements',
 		pg_catalog.left(pg_catalog.btrim(pg_catalog.regexp_replace(
 			slow.query, '\s+', ' ', 'g')), 100),
 		' (' || slow.reasons || ')'),
-	CASE WHEN slow.database = pg_catalog.current_database()
+	CASE WHEN slow.database IS NULL
+			OR slow.query !~* '^\s*(select|with|insert|update|delete|merge|values|table)\M'
+		THEN NULL
+		WHEN slow.database = pg_catalog.current_database()
 		THEN 'SELECT * FROM glperf.advise_indexes();'
 		ELSE pg_catalog.format('In database %s: SELECT * FROM glperf.advise_indexes();',
 							   pg_catalog.quote_ident(slow.database)) END,

@@ -2,6 +2,7 @@
 
 CREATE VIEW health AS
 SELECT * FROM health_statements
+UNION ALL SELECT * FROM health_indexes
 UNION ALL SELECT * FROM health_pool
 UNION ALL SELECT * FROM health_replication;
 COMMENT ON VIEW health IS

@@ -1,0 +1,124 @@
+/*
+ * index_catalog.h
+ *		Indexes and foreign keys of the database as the catalogs describe them.
+ */
+#ifndef GLPERF_INDEX_CATALOG_H
+#define GLPERF_INDEX_CATALOG_H
+
+#include "compat.h"
+
+#include "access/attnum.h"
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+
+/* What the redundancy test says about an index and one that covers it. */
+typedef enum GlperfCover
+{
+	GLPERF_COVER_NONE,
+	GLPERF_COVER_PREFIX,		/* its keys lead the other's */
+	GLPERF_COVER_WIDER,			/* same keys; the other holds more */
+	GLPERF_COVER_EXACT			/* nothing tells them apart */
+} GlperfCover;
+
+/*
+ * One index.  Arrays have natts entries (attnum) or nkeys entries (others), in
+ * index order.
+ */
+typedef struct GlperfIndex
+{
+	Oid			oid;
+	Oid			table;
+	char	   *schema_name;
+	char	   *table_name;
+	char	   *index_name;
+	Oid			am;
+	bool		partitioned;	/* a partitioned table's index: no storage */
+	Oid			parent;			/* partitioned index it is attached to */
+	int			nkeys;
+	int			natts;			/* nkeys and the INCLUDE columns */
+	AttrNumber *attnum;			/* 0 for an expression */
+	Oid		   *opclass;
+	Oid		   *opfamily;
+	Oid		   *opcintype;
+	Oid		   *collation;
+	int16	   *option;
+	Node	  **expression;		/* of each key; NULL for a plain column */
+	char	   *settings;		/* reloptions and opclass options as text */
+	List	   *predicate;		/* implicitly ANDed; NIL for all rows */
+	bool		opaque;			/* predicate may only be compared as a whole */
+	bool		has_expression;
+	bool		unique;
+	bool		immediate;
+	bool		nulls_not_distinct;
+	bool		valid;			/* usable by queries */
+	bool		building;		/* not valid because somebody is building it */
+	char	   *guard;			/* why it must stay; NULL: nothing found */
+
+	/* measured */
+	int64		bytes;			/* main fork; of all leaves if partitioned */
+	int64		scans;
+	int64		tuples_read;
+	TimestampTz last_scan;		/* 0 unknown */
+	TimestampTz created;		/* lower bound, see relsize.h; 0 unknown */
+
+	/* judged */
+	GlperfCover cover;			/* how covered_by covers it */
+	struct GlperfIndex *covered_by;
+	bool		covers_other;	/* an index reported as redundant relies on it */
+	const char *verdict;
+	char	   *reason;
+	bool		drop;			/* a DROP is offered */
+} GlperfIndex;
+
+/* One foreign key, seen from the referencing table. */
+typedef struct GlperfForeignKey
+{
+	Oid			oid;
+	Oid			table;			/* referencing */
+	Oid			referenced;
+	char	   *name;
+	bool		inherited;		/* a partition's copy of its parent's */
+	int			ncolumns;
+	AttrNumber *column;			/* of the referencing table */
+	Oid		   *equality;		/* operator: referenced = referencing */
+	Oid		   *collation;		/* that an index must have; 0: any */
+} GlperfForeignKey;
+
+/*
+ * glperf_is_system_schema -- schemas that are nobody's to tune: the catalogs,
+ * TOAST, information_schema, and temporary ones
+ */
+extern bool glperf_is_system_schema(Oid nspid);
+
+/*
+ * glperf_index_list -- all indexes of user tables, ordered by table
+ *
+ * Reads catalogs only; never waits for a lock on a user's table.  Temporary
+ * tables and system schemas are left out.  Measured and judged fields of
+ * partitioned indexes are summed up over their leaves.
+ */
+extern List *glperf_index_list(void);
+
+/*
+ * glperf_foreign_key_list -- all enforced foreign keys, ordered by table
+ *
+ * With those that partitions have of their parents.
+ */
+extern List *glperf_foreign_key_list(void);
+
+/*
+ * glperf_index_covers -- can y do everything that x does?
+ *
+ * Both are of the same table.  See index_redundancy.c.
+ */
+extern GlperfCover glperf_index_covers(const GlperfIndex *x,
+									   const GlperfIndex *y);
+
+/*
+ * glperf_index_supports_foreign_key -- does the index find the referencing
+ * rows of a foreign key?
+ */
+extern bool glperf_index_supports_foreign_key(const GlperfIndex *index,
+											  const GlperfForeignKey *fk);
+
+#endif							/* GLPERF_INDEX_CATALOG_H */

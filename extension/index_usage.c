@@ -1,0 +1,664 @@
+/*
+ * index_usage.c
+ *		The verdict on every index: used, unused, redundant, invalid, or to be
+ *		kept, with statements that drop it and bring it back.
+ *
+ * Three rules keep the verdicts honest.
+ *
+ * An index is unused only if its counters are known to cover the time that is
+ * asked for.  A crash empties them without leaving a trace in
+ * pg_stat_database, so the caller passes the latest of all reset stamps, and
+ * the age of the index's own file bounds it further.
+ *
+ * Never both halves of a redundant pair are offered for dropping: what covers
+ * a redundant index stays as long as that one is there.
+ *
+ * No lock of a user's table is waited for.  The definition that brings an
+ * index back is only printed if its table can be locked at once.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xlog.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "index_catalog.h"
+
+/* What the verdicts are judged by. */
+typedef struct GlperfUsageLimits
+{
+	TimestampTz now;
+	TimestampTz since;			/* when all counters began; 0 unknown */
+	double		min_evidence_s; /* unscanned for so long means unused */
+	double		prefix_ratio;	/* an index this much larger is no substitute */
+	int64		standbys;		/* nodes whose scans are not seen here */
+	bool		in_recovery;
+} GlperfUsageLimits;
+
+PG_FUNCTION_INFO_V1(glperf_index_usage);
+
+/* A span of time for reading, in its largest fitting unit. */
+static char *
+span_text(double seconds)
+{
+	if (seconds >= 2 * 86400.0)
+		return psprintf("%.0f days", seconds / 86400);
+	if (seconds >= 2 * 3600.0)
+		return psprintf("%.0f hours", seconds / 3600);
+	if (seconds >= 2 * 60.0)
+		return psprintf("%.0f minutes", seconds / 60);
+	return psprintf("%.0f s", Max(seconds, 0));
+}
+
+/* Since when the counters of this index say anything; 0 unknown. */
+static TimestampTz
+evidence_since(const GlperfIndex *index, const GlperfUsageLimits *limits)
+{
+	if (limits->since == 0)
+		return 0;
+	return Max(limits->since, index->created);
+}
+
+/* For how long, in seconds. */
+static double
+evidence_seconds(const GlperfIndex *index, const GlperfUsageLimits *limits)
+{
+	TimestampTz since = evidence_since(index, limits);
+
+	if (since == 0 || since > limits->now)
+		return 0;
+	return (limits->now - since) / (double) USECS_PER_SEC;
+}
+
+/*
+ * Seconds since the index was last scanned, as far as the evidence goes; 0 if
+ * it was scanned at a time that the server does not tell.
+ */
+static double
+idle_seconds(const GlperfIndex *index, const GlperfUsageLimits *limits)
+{
+	double		evidence = evidence_seconds(index, limits);
+
+	if (index->scans == 0)
+		return evidence;
+	if (index->last_scan == 0 || index->last_scan > limits->now)
+		return 0;
+	return Min(evidence,
+			   (limits->now - index->last_scan) / (double) USECS_PER_SEC);
+}
+
+/* Nothing has scanned it for as long as is asked for. */
+static bool
+is_idle(const GlperfIndex *index, const GlperfUsageLimits *limits)
+{
+	if (index->scans > 0 && index->last_scan == 0)
+		return false;
+	return evidence_since(index, limits) != 0 &&
+		idle_seconds(index, limits) >= limits->min_evidence_s;
+}
+
+/* Unscanned, and nothing else speaks for it. */
+static bool
+is_droppable_as_unused(const GlperfIndex *index,
+					   const GlperfUsageLimits *limits)
+{
+	return index->guard == NULL && index->valid && !index->unique &&
+		!index->has_expression && limits->standbys == 0 &&
+		is_idle(index, limits);
+}
+
+/*
+ * Objects that would make DROP INDEX fail, or go with it.  Parts of a
+ * partitioned index and internal links do not count.
+ */
+static bool
+has_dependents(Oid index)
+{
+	ScanKeyData key[2];
+	Relation	pg_depend;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(index));
+	pg_depend = table_open(DependRelationId, AccessShareLock);
+	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true,
+							  NULL, 2, key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = ((Form_pg_depend) GETSTRUCT(tuple))->deptype ==
+			DEPENDENCY_NORMAL;
+	systable_endscan(scan);
+	table_close(pg_depend, AccessShareLock);
+	return found;
+}
+
+/* Take back an offer to drop that the server would refuse. */
+static void
+withdraw_refused_drop(GlperfIndex *index)
+{
+	Oid			extension;
+
+	if (!index->drop)
+		return;
+	extension = getExtensionOfObject(RelationRelationId, index->table);
+	if (OidIsValid(extension))
+		index->reason = psprintf("belongs to extension %s",
+								 quote_identifier(get_extension_name(extension)));
+	else if (has_dependents(index->oid))
+		index->reason = "other objects depend on it";
+	else
+		return;
+	index->verdict = "keep";
+	index->drop = false;
+}
+
+/* Some index on the table is not usable. */
+static bool
+has_invalid(List *indexes)
+{
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		if (!((GlperfIndex *) lfirst(lc))->valid)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Tell indexes that are being built from those that a failed build left
+ * behind.  Called after the catalogs were read, so that a build which ended in
+ * between is seen by looking at the index again.
+ */
+static void
+find_builds(List *indexes)
+{
+	ListCell   *lc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute("SELECT p.index_relid, p.relid"
+					" FROM pg_catalog.pg_stat_progress_create_index p"
+					" WHERE p.datname = pg_catalog.current_database()"
+					" UNION ALL "
+					"SELECT l.relation, NULL FROM pg_catalog.pg_locks l"
+					" WHERE l.locktype = 'relation' AND l.granted"
+					" AND l.mode = 'ShareUpdateExclusiveLock'"
+					" AND l.database = (SELECT oid"
+					" FROM pg_catalog.pg_database"
+					" WHERE datname = pg_catalog.current_database())",
+					true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the progress of index builds");
+	foreach(lc, indexes)
+	{
+		GlperfIndex *index = lfirst(lc);
+		HeapTuple	tuple;
+
+		if (index->valid)
+			continue;
+		for (uint64 i = 0; i < SPI_processed && !index->building; i++)
+		{
+			HeapTuple	row = SPI_tuptable->vals[i];
+			TupleDesc	desc = SPI_tuptable->tupdesc;
+			bool		no_index;
+			bool		no_table;
+			Oid			oid = DatumGetObjectId(SPI_getbinval(row, desc, 1,
+															 &no_index));
+			Oid			table = DatumGetObjectId(SPI_getbinval(row, desc, 2,
+															   &no_table));
+
+			/* early in its life a build does not name its index yet */
+			index->building = (!no_index && oid == index->oid) ||
+				(!no_table && table == index->table && oid == InvalidOid);
+		}
+		tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index->oid));
+		if (!HeapTupleIsValid(tuple))
+			index->building = true; /* dropped meanwhile */
+		else
+		{
+			if (((Form_pg_index) GETSTRUCT(tuple))->indisvalid)
+				index->building = true; /* finished meanwhile */
+			ReleaseSysCache(tuple);
+		}
+	}
+	SPI_finish();
+}
+
+/*
+ * y may take x's place: it covers x, and is not on its way out itself.  Of two
+ * that cover each other the one that has to stay wins, then the older one.
+ */
+static GlperfCover
+may_replace(const GlperfIndex *x, const GlperfIndex *y,
+			const GlperfUsageLimits *limits)
+{
+	GlperfCover cover = glperf_index_covers(x, y);
+
+	if (cover == GLPERF_COVER_NONE)
+		return cover;
+	if (is_droppable_as_unused(y, limits) &&
+		!is_droppable_as_unused(x, limits))
+		return GLPERF_COVER_NONE;
+	if (glperf_index_covers(y, x) != GLPERF_COVER_NONE &&
+		y->guard == NULL && x->oid < y->oid &&
+		!(is_droppable_as_unused(x, limits) &&
+		  !is_droppable_as_unused(y, limits)))
+		return GLPERF_COVER_NONE;
+	return cover;
+}
+
+/*
+ * Find, for each of n indexes of one table, the best index to take its place.
+ * Only an index that stays itself may take a place; a chain ends at its last
+ * link.
+ */
+static void
+find_redundant(GlperfIndex **indexes, int n, const GlperfUsageLimits *limits)
+{
+	bool		changed;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (indexes[i]->guard != NULL)
+			continue;
+		for (int j = 0; j < n; j++)
+		{
+			GlperfCover cover = may_replace(indexes[i], indexes[j], limits);
+
+			if (cover > indexes[i]->cover)
+			{
+				indexes[i]->cover = cover;
+				indexes[i]->covered_by = indexes[j];
+			}
+		}
+	}
+
+	/* point at survivors; what has none is not redundant after all */
+	do
+	{
+		changed = false;
+		for (int i = 0; i < n; i++)
+		{
+			GlperfIndex *x = indexes[i];
+			GlperfCover best = GLPERF_COVER_NONE;
+
+			if (x->covered_by == NULL ||
+				x->covered_by->cover == GLPERF_COVER_NONE)
+				continue;
+			for (int j = 0; j < n; j++)
+			{
+				GlperfCover cover;
+
+				if (indexes[j]->cover != GLPERF_COVER_NONE)
+					continue;
+				cover = may_replace(x, indexes[j], limits);
+				if (cover > best)
+				{
+					best = cover;
+					x->covered_by = indexes[j];
+				}
+			}
+			x->cover = best;
+			if (best == GLPERF_COVER_NONE)
+				x->covered_by = NULL;
+			changed = true;
+		}
+	} while (changed);
+}
+
+/* The wider index is no real substitute for one in use. */
+static bool
+is_too_large(const GlperfIndex *index, const GlperfUsageLimits *limits)
+{
+	const GlperfIndex *other = index->covered_by;
+
+	return index->cover != GLPERF_COVER_EXACT && index->scans > 0 &&
+		limits->prefix_ratio > 0 &&
+		other->bytes > limits->prefix_ratio * index->bytes;
+}
+
+/* Verdict of an index that another one covers. */
+static void
+judge_redundant(GlperfIndex *index, const GlperfUsageLimits *limits)
+{
+	GlperfIndex *other = index->covered_by;
+	const char *name = quote_identifier(other->index_name);
+	char	   *numbers;
+
+	numbers = psprintf("%lld against %lld scans, %s against %s",
+					   (long long) index->scans, (long long) other->scans,
+					   text_to_cstring(DatumGetTextPP(DirectFunctionCall1(pg_size_pretty,
+																		  Int64GetDatum(index->bytes)))),
+					   text_to_cstring(DatumGetTextPP(DirectFunctionCall1(pg_size_pretty,
+																		  Int64GetDatum(other->bytes)))));
+	switch (index->cover)
+	{
+		case GLPERF_COVER_EXACT:
+			index->verdict = "duplicate";
+			index->reason = psprintf("%s has the same keys (%s)",
+									 name, numbers);
+			break;
+		case GLPERF_COVER_WIDER:
+			index->verdict = "covered";
+			index->reason = psprintf("%s has the same keys and holds all that this one holds (%s)",
+									 name, numbers);
+			break;
+		default:
+			index->verdict = "prefix";
+			index->reason = psprintf("%s begins with the same keys (%s)",
+									 name, numbers);
+			break;
+	}
+	index->drop = !is_too_large(index, limits);
+	other->covers_other = other->covers_other || index->drop;
+	if (!index->drop)
+		index->reason = psprintf("%s; it is %.1f times as large, so keeping both may be right",
+								 index->reason,
+								 other->bytes / (double) Max(index->bytes, 1));
+}
+
+/* Verdict of an index that queries cannot use. */
+static void
+judge_invalid(GlperfIndex *index)
+{
+	if (index->building)
+	{
+		index->verdict = "keep";
+		index->reason = "is being built";
+	}
+	else if (index->guard != NULL)
+	{
+		index->verdict = "keep";
+		index->reason = psprintf("not valid, but %s", index->guard);
+	}
+	else if (index->partitioned)
+	{
+		index->verdict = "keep";
+		index->reason = "some partitions do not have their index yet: create it there and ALTER INDEX ... ATTACH PARTITION";
+	}
+	else
+	{
+		index->verdict = "invalid";
+		index->reason = "left behind by a failed build: no query can use it, and every write maintains it";
+		index->drop = true;
+	}
+}
+
+/* The foreign key that would be left without an index, or NULL. */
+static const GlperfForeignKey *
+needed_by_foreign_key(const GlperfIndex *index, GlperfIndex **siblings, int n,
+					  List *fks)
+{
+	ListCell   *lc;
+
+	foreach(lc, fks)
+	{
+		const GlperfForeignKey *fk = lfirst(lc);
+		bool		other = false;
+
+		if (!glperf_index_supports_foreign_key(index, fk))
+			continue;
+		for (int i = 0; i < n && !other; i++)
+			other = siblings[i] != index && !siblings[i]->drop &&
+				glperf_index_supports_foreign_key(siblings[i], fk);
+		if (!other)
+			return fk;
+	}
+	return NULL;
+}
+
+/* Verdict of a valid index that nothing covers. */
+static void
+judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
+			 const GlperfUsageLimits *limits)
+{
+	double		evidence = evidence_seconds(index, limits);
+	bool		idle = is_idle(index, limits);
+	const GlperfForeignKey *fk;
+
+	if (index->scans > 0 && !idle)
+	{
+		index->verdict = "used";
+		index->reason = psprintf("scanned %s in %s",
+								 index->scans == 1 ? "once" :
+								 psprintf("%lld times",
+										  (long long) index->scans),
+								 span_text(evidence));
+
+		/* EXPLAIN alone makes the planner look up a column's extremes */
+		if (!index->unique && index->tuples_read <= index->scans)
+			index->reason = psprintf("%s, for at most one entry each time (the planner's own probes look like that)",
+									 index->reason);
+		return;
+	}
+	index->verdict = "keep";
+	if (index->guard != NULL)
+		index->reason = index->guard;
+	else if (index->unique)
+		index->reason = "keeps its columns unique";
+	else if (index->has_expression)
+		index->reason = "its expression has statistics that the planner uses even without scanning it";
+	else if ((fk = needed_by_foreign_key(index, siblings, n, fks)) != NULL)
+		index->reason = psprintf("foreign key %s needs it when referenced rows are deleted or updated",
+								 quote_identifier(fk->name));
+	else if (limits->standbys > 0)
+	{
+		index->verdict = "unknown";
+		index->reason = psprintf("not scanned here, but %lld attached standbys have counters of their own",
+								 (long long) limits->standbys);
+	}
+	else if (!idle)
+	{
+		index->verdict = "unknown";
+		index->reason = psprintf("not scanned, but the counters reach back only %s of the %s asked for",
+								 span_text(evidence),
+								 span_text(limits->min_evidence_s));
+	}
+	else
+	{
+		index->verdict = "unused";
+		index->reason = psprintf("not scanned for %s",
+								 span_text(idle_seconds(index, limits)));
+		index->drop = !index->covers_other;
+		if (index->covers_other)
+			index->reason = psprintf("%s; another index is to be dropped in its favour first",
+									 index->reason);
+	}
+}
+
+/* Judge the n indexes of one table. */
+static void
+judge_table(GlperfIndex **indexes, int n, List *fks,
+			const GlperfUsageLimits *limits)
+{
+	find_redundant(indexes, n, limits);
+	for (int i = 0; i < n; i++)
+	{
+		if (!indexes[i]->valid)
+			judge_invalid(indexes[i]);
+		else if (indexes[i]->covered_by != NULL)
+			judge_redundant(indexes[i], limits);
+		withdraw_refused_drop(indexes[i]);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		if (indexes[i]->verdict != NULL)
+			continue;
+		judge_by_use(indexes[i], indexes, n, fks, limits);
+		withdraw_refused_drop(indexes[i]);
+	}
+}
+
+/* The foreign keys of one table. */
+static List *
+foreign_keys_of(Oid table, List *fks)
+{
+	List	   *own = NIL;
+	ListCell   *lc;
+
+	foreach(lc, fks)
+	{
+		if (((GlperfForeignKey *) lfirst(lc))->table == table)
+			own = lappend(own, lfirst(lc));
+	}
+	return own;
+}
+
+/* Judge all indexes, table by table. */
+static void
+judge_all(List *indexes, const GlperfUsageLimits *limits)
+{
+	int			n = list_length(indexes);
+	GlperfIndex **all = palloc(Max(n, 1) * sizeof(GlperfIndex *));
+	List	   *fks = glperf_foreign_key_list();
+	int			i = 0;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+		all[i++] = lfirst(lc);
+	for (int first = 0; first < n;)
+	{
+		int			end = first + 1;
+
+		while (end < n && all[end]->table == all[first]->table)
+			end++;
+		judge_table(all + first, end - first,
+					foreign_keys_of(all[first]->table, fks), limits);
+		first = end;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * The statement that brings the index back, or NULL if its table is locked
+ * just now: printing expressions opens the table.
+ */
+static char *
+undo_ddl(const GlperfIndex *index)
+{
+	char	   *ddl = NULL;
+	const char *words = index->unique ? "CREATE UNIQUE INDEX " :
+	"CREATE INDEX ";
+
+	if (!ConditionalLockRelationOid(index->table, AccessShareLock))
+		return NULL;
+	if (SearchSysCacheExists1(INDEXRELID, ObjectIdGetDatum(index->oid)))
+		ddl = pg_get_indexdef_string(index->oid);
+	UnlockRelationOid(index->table, AccessShareLock);
+	if (ddl == NULL || index->partitioned ||
+		strncmp(ddl, words, strlen(words)) != 0)
+		return ddl;
+	return psprintf("%sCONCURRENTLY %s", words, ddl + strlen(words));
+}
+
+/* Emit the row of one index. */
+static void
+store_index(ReturnSetInfo *rsinfo, GlperfIndex *index,
+			const GlperfUsageLimits *limits)
+{
+	TimestampTz since = evidence_since(index, limits);
+	Datum		values[16];
+	bool		nulls[16] = {0};
+	char	   *undo = NULL;
+
+	if (index->drop && limits->in_recovery)
+	{
+		index->drop = false;
+		index->reason = psprintf("%s (on this standby; indexes are dropped on the primary)",
+								 index->reason);
+	}
+	if (index->drop)
+	{
+		undo = undo_ddl(index);
+		if (undo == NULL)
+			index->reason = psprintf("%s; its table is locked just now, so the statement that would bring it back is not shown",
+									 index->reason);
+	}
+	values[0] = CStringGetTextDatum(index->schema_name);
+	values[1] = CStringGetTextDatum(index->table_name);
+	values[2] = CStringGetTextDatum(index->index_name);
+	values[3] = Int64GetDatum(index->bytes);
+	values[4] = Int64GetDatum(index->scans);
+	values[5] = Int64GetDatum(index->tuples_read);
+	values[6] = TimestampTzGetDatum(since);
+	nulls[6] = since == 0;
+	values[7] = Float8GetDatum(evidence_seconds(index, limits));
+	nulls[7] = since == 0;
+	values[8] = BoolGetDatum(index->unique);
+	values[9] = BoolGetDatum(index->guard != NULL &&
+							 OidIsValid(get_index_constraint(index->oid)));
+	values[10] = BoolGetDatum(index->valid);
+	values[11] = CStringGetTextDatum(index->verdict);
+	values[12] = CStringGetTextDatum(index->reason);
+	nulls[13] = index->covered_by == NULL;
+	if (!nulls[13])
+		values[13] = CStringGetTextDatum(index->covered_by->index_name);
+	nulls[14] = !index->drop;
+	if (index->drop)
+		values[14] = CStringGetTextDatum(
+										 psprintf("DROP INDEX %s%s",
+												  index->partitioned ? "" : "CONCURRENTLY ",
+												  quote_qualified_identifier(index->schema_name,
+																			 index->index_name)));
+	nulls[15] = undo == NULL;
+	if (undo != NULL)
+		values[15] = CStringGetTextDatum(undo);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/*
+ * glperf.index_report(evidence_since_at, min_evidence_s, prefix_ratio,
+ * standbys): one row per index; columns as in glperf.index_usage.
+ */
+Datum
+glperf_index_usage(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	GlperfUsageLimits limits;
+	List	   *indexes;
+	ListCell   *lc;
+
+	limits.now = GetCurrentTimestamp();
+	limits.since = PG_ARGISNULL(0) ? 0 : PG_GETARG_TIMESTAMPTZ(0);
+	limits.min_evidence_s = PG_ARGISNULL(1) ? get_float8_infinity() :
+		PG_GETARG_FLOAT8(1);
+	limits.prefix_ratio = PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2);
+	limits.standbys = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
+	limits.in_recovery = RecoveryInProgress();
+
+	InitMaterializedSRF(fcinfo, 0);
+	indexes = glperf_index_list();
+	if (has_invalid(indexes))
+		find_builds(indexes);
+	judge_all(indexes, &limits);
+	foreach(lc, indexes)
+	{
+		store_index(rsinfo, lfirst(lc), &limits);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return (Datum) 0;
+}

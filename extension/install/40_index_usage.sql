@@ -1,0 +1,205 @@
+-- Indexes: which are used, which are redundant, which are broken, and which
+-- are missing beside a foreign key.
+
+CREATE FUNCTION relation_bytes(relation oid) RETURNS int8
+LANGUAGE c STABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_relation_bytes';
+COMMENT ON FUNCTION relation_bytes(oid) IS
+'Bytes on disk of a relation and its TOAST table, as pg_table_size counts them, but read from the files: it waits for no lock. 0 for partitioned and temporary tables; NULL if there is no such relation.';
+
+CREATE FUNCTION index_report(
+	counters_since_at timestamptz, min_evidence_s float8,
+	prefix_ratio float8, standbys int8,
+	OUT schema_name text, OUT table_name text, OUT index_name text,
+	OUT size_bytes int8, OUT scans int8, OUT tuples_read int8,
+	OUT evidence_since_at timestamptz, OUT evidence_s float8,
+	OUT is_unique bool, OUT is_constraint bool, OUT is_valid bool,
+	OUT verdict text, OUT reason text, OUT covered_by text,
+	OUT drop_ddl text, OUT undo_ddl text)
+RETURNS SETOF record
+LANGUAGE c STABLE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_index_usage';
+COMMENT ON FUNCTION index_report(timestamptz, float8, float8, int8) IS
+'The rows of glperf.index_usage. counters_since_at: when the scan counters began; min_evidence_s: seconds without a scan that make an index unused, NULL: nothing does; prefix_ratio: an index this many times as large is no substitute for one in use, NULL: any size is; standbys: nodes whose scans are not counted here.';
+
+CREATE FUNCTION counters_since() RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT greatest(
+		(SELECT stats_reset FROM pg_stat_database
+		 WHERE datname = current_database()),
+		(SELECT stats_reset FROM pg_stat_bgwriter),
+		(SELECT stats_reset FROM pg_stat_wal));
+$$;
+COMMENT ON FUNCTION counters_since() IS
+'Since when the statistics of this database say anything. A crash empties them and leaves pg_stat_database.stats_reset NULL, but stamps the cluster-wide statistics: so the latest of all reset stamps.';
+
+CREATE FUNCTION standbys_attached() RETURNS int8
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT
+		(SELECT count(*) FROM pg_stat_replication r
+		 WHERE r.state IN ('streaming', 'catchup')
+			AND r.application_name NOT IN ('pg_receivewal', 'pg_basebackup')
+			AND NOT EXISTS (SELECT FROM pg_replication_slots s
+							WHERE s.active_pid = r.pid
+								AND s.slot_type = 'logical'))
+		+ (SELECT count(*) FROM pg_replication_slots s
+		   WHERE s.slot_type = 'physical' AND NOT s.active);
+$$;
+COMMENT ON FUNCTION standbys_attached() IS
+'Number of standbys: physical replication connections, and physical slots whose standby is away. Their queries scan indexes that are never scanned here.';
+
+CREATE VIEW index_usage AS
+SELECT r.*
+FROM index_report(
+	counters_since(),
+	(SELECT t.warning * 86400 FROM threshold t WHERE t.id = 'index_evidence'),
+	(SELECT t.warning FROM threshold t WHERE t.id = 'index_prefix_size'),
+	standbys_attached()) r;
+COMMENT ON VIEW index_usage IS
+'Every index of user tables with a verdict, its reason, and, where dropping it is advised, the statement that drops it and the one that brings it back. Never waits for a lock on a table. Source: guide, Index Strategy.';
+COMMENT ON COLUMN index_usage.schema_name IS 'Schema of the table and the index.';
+COMMENT ON COLUMN index_usage.table_name IS 'Table that the index belongs to.';
+COMMENT ON COLUMN index_usage.index_name IS 'Name of the index.';
+COMMENT ON COLUMN index_usage.size_bytes IS 'Size of the index in bytes; of a partitioned index, the sum of its parts.';
+COMMENT ON COLUMN index_usage.scans IS 'Index scans on this node since evidence_since_at (also those of the planner and of EXPLAIN, which look up a column''s extremes).';
+COMMENT ON COLUMN index_usage.tuples_read IS 'Index entries returned by those scans.';
+COMMENT ON COLUMN index_usage.evidence_since_at IS 'Since when the counters are known to cover this index: the latest of all resets of statistics, of the last crash, and of the creation of the index''s file. NULL if unknown.';
+COMMENT ON COLUMN index_usage.evidence_s IS 'Seconds from evidence_since_at until now; NULL if unknown.';
+COMMENT ON COLUMN index_usage.is_unique IS 'The index keeps its columns unique.';
+COMMENT ON COLUMN index_usage.is_constraint IS 'The index enforces a primary key, unique or exclusion constraint.';
+COMMENT ON COLUMN index_usage.is_valid IS 'Queries can use the index.';
+COMMENT ON COLUMN index_usage.verdict IS 'used; unused: not scanned for as long as the threshold index_evidence asks; duplicate: another index has the same keys; covered: another one holds more; prefix: another one begins with its keys; invalid: left behind by a failed build; keep: something besides scans needs it; unknown: the counters do not reach back far enough, or other nodes have their own.';
+COMMENT ON COLUMN index_usage.reason IS 'Why the verdict is what it is.';
+COMMENT ON COLUMN index_usage.covered_by IS 'The index that makes this one redundant; NULL if none does. It is never offered for dropping itself.';
+COMMENT ON COLUMN index_usage.drop_ddl IS 'Statement that drops the index; NULL unless that is advised. To be run outside a transaction block.';
+COMMENT ON COLUMN index_usage.undo_ddl IS 'Statement that brings the index back; NULL unless drop_ddl is set, or if the table is locked just now.';
+
+CREATE FUNCTION foreign_key_report(
+	OUT schema_name text, OUT table_name text, OUT constraint_name text,
+	OUT columns text, OUT referenced_table text, OUT table_rows float8,
+	OUT create_ddl text)
+RETURNS SETOF record
+LANGUAGE c STABLE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_foreign_keys_without_index';
+COMMENT ON FUNCTION foreign_key_report() IS
+'The rows of glperf.foreign_keys_without_index.';
+
+CREATE VIEW foreign_keys_without_index AS
+SELECT * FROM foreign_key_report();
+COMMENT ON VIEW foreign_keys_without_index IS
+'Foreign keys whose referencing rows no index finds, so that each delete or key update of a referenced row reads the whole referencing table. One row per set of columns; a partitioned table''s once, at the top.';
+COMMENT ON COLUMN foreign_keys_without_index.schema_name IS 'Schema of the referencing table.';
+COMMENT ON COLUMN foreign_keys_without_index.table_name IS 'Referencing table.';
+COMMENT ON COLUMN foreign_keys_without_index.constraint_name IS 'Foreign key; several on the same columns are separated by commas.';
+COMMENT ON COLUMN foreign_keys_without_index.columns IS 'Referencing columns, quoted where needed, separated by commas.';
+COMMENT ON COLUMN foreign_keys_without_index.referenced_table IS 'Referenced table; several are separated by commas.';
+COMMENT ON COLUMN foreign_keys_without_index.table_rows IS 'Estimated rows of the referencing table; NULL if it was never analysed.';
+COMMENT ON COLUMN foreign_keys_without_index.create_ddl IS 'Statement that creates the missing index; to be run outside a transaction block.';
+
+CREATE VIEW health_indexes AS
+WITH usage AS (
+	SELECT u.*,
+		CASE WHEN u.verdict IN ('duplicate', 'covered', 'prefix')
+			THEN 'index_redundant' ELSE 'index_' || u.verdict END AS check_id,
+		pg_catalog.format('%I.%I', u.schema_name, u.index_name) AS object
+	FROM index_usage u
+), offered AS (
+	SELECT usage.*,
+		pg_catalog.row_number() OVER (PARTITION BY usage.check_id
+			ORDER BY usage.size_bytes DESC, usage.object) AS rank,
+		count(*) OVER (PARTITION BY usage.check_id) AS total,
+		sum(usage.size_bytes) OVER (PARTITION BY usage.check_id)
+			AS total_bytes
+	FROM usage
+	WHERE usage.drop_ddl IS NOT NULL
+), fk AS (
+	SELECT f.*, t.unit, t.warning, t.critical, t.guide_section,
+		verdict(f.table_rows, t.warning, t.critical, t.direction) AS status,
+		pg_catalog.row_number() OVER (
+			ORDER BY f.table_rows DESC NULLS LAST, f.schema_name,
+				f.table_name, f.columns) AS rank,
+		count(*) OVER () AS total
+	FROM foreign_keys_without_index f
+	JOIN threshold t ON t.id = 'fk_table_rows'
+	WHERE verdict(f.table_rows, t.warning, t.critical, t.direction)
+		IN ('warning', 'critical')
+), evidence AS (
+	SELECT count(*) FILTER (WHERE usage.verdict = 'unknown') AS unknown,
+		count(*) FILTER (WHERE usage.drop_ddl IS NOT NULL) AS offered,
+		count(*) AS total
+	FROM usage
+)
+SELECT 'indexes'::text AS area, o.object, o.check_id,
+	o.size_bytes::float8 AS value, 'bytes'::text AS unit,
+	NULL::float8 AS warning, NULL::float8 AS critical,
+	'warning'::text AS status,
+	pg_catalog.format('%s on %I: %s',
+		CASE o.verdict
+			WHEN 'invalid' THEN 'broken index'
+			WHEN 'unused' THEN 'unused index'
+			ELSE 'redundant index' END,
+		o.table_name, o.reason) AS message,
+	o.drop_ddl || ';' AS remedy,
+	'Index Strategy'::text AS guide_section
+FROM offered o WHERE o.rank <= 5 OR o.check_id = 'index_invalid'
+UNION ALL
+SELECT 'indexes', 'more indexes', o.check_id, o.total_bytes::float8, 'bytes',
+	NULL, NULL, 'warning',
+	pg_catalog.format('%s more like the five largest, %s in all',
+		o.total - 5, pg_catalog.pg_size_pretty(o.total_bytes)),
+	'SELECT * FROM glperf.index_usage WHERE drop_ddl IS NOT NULL;',
+	'Index Strategy'
+FROM offered o WHERE o.rank = 6 AND o.check_id <> 'index_invalid'
+UNION ALL
+SELECT 'indexes', pg_catalog.format('%I.%I (%s)', f.schema_name,
+									f.table_name, f.columns),
+	'fk_table_rows', f.table_rows, f.unit, f.warning, f.critical, f.status,
+	pg_catalog.format('no index for foreign key %s: each delete in %s reads all rows of %I',
+		f.constraint_name, f.referenced_table, f.table_name),
+	f.create_ddl || ';', f.guide_section
+FROM fk f WHERE f.rank <= 5
+UNION ALL
+SELECT 'indexes', 'more foreign keys', 'fk_table_rows', f.table_rows, f.unit,
+	f.warning, f.critical, f.status,
+	pg_catalog.format('%s more foreign keys of large tables have no index',
+					  f.total - 5),
+	'SELECT * FROM glperf.foreign_keys_without_index;', f.guide_section
+FROM fk f WHERE f.rank = 6
+UNION ALL
+SELECT 'indexes', 'unused indexes', t.id,
+	extract(epoch FROM pg_catalog.now() - counters_since())::float8 / 86400,
+	t.unit, t.warning, t.critical, 'unknown',
+	CASE WHEN standbys_attached() > 0
+		THEN pg_catalog.format('%s indexes are not scanned here, but may be on the standbys', e.unknown)
+		ELSE pg_catalog.format('%s indexes have not been scanned, but the counters do not reach back far enough to call them unused', e.unknown)
+	END,
+	CASE WHEN standbys_attached() > 0
+		THEN 'Compare scans in glperf.index_usage on every node.'
+		ELSE pg_catalog.format('Wait until the counters are %s days old; do not reset statistics.', t.warning) END,
+	t.guide_section
+FROM evidence e JOIN threshold t ON t.id = 'index_evidence'
+WHERE e.unknown > 0
+UNION ALL
+SELECT 'indexes', 'all indexes', 'index_usage', e.total::float8, 'indexes',
+	NULL, NULL, 'ok',
+	pg_catalog.format('none of %s indexes is broken, redundant or known to be unused', e.total),
+	NULL, 'Index Strategy'
+FROM evidence e WHERE e.offered = 0;
+COMMENT ON VIEW health_indexes IS
+'Rows of glperf.health about indexes: broken ones, the five largest redundant and unused ones and how many more, foreign keys of large tables without an index, and whether the evidence suffices.';
+
+REVOKE ALL ON FUNCTION relation_bytes(oid),
+	index_report(timestamptz, float8, float8, int8), counters_since(),
+	standbys_attached(), foreign_key_report() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION relation_bytes(oid),
+	index_report(timestamptz, float8, float8, int8), counters_since(),
+	standbys_attached(), foreign_key_report() TO pg_monitor;
+GRANT SELECT ON index_usage, foreign_keys_without_index, health_indexes
+	TO pg_monitor;
