@@ -27,6 +27,9 @@
 /* Share of the workload's time that doubling its tables' space may cost. */
 #define STORAGE_SHARE	0.02
 
+/* Milliseconds that one unit of planner cost stands for, when none is known. */
+#define MS_PER_COST		0.01
+
 /* Work on one candidate, inside the sandbox. */
 typedef struct CandidateJob
 {
@@ -443,7 +446,9 @@ conclude(GlperfAdvice *advice)
 static void
 load(GlperfAdvice *advice)
 {
-	advice->workload = glperf_workload_load();
+	advice->workload = advice->options.workload ?
+		glperf_workload_given(advice->options.workload) :
+		glperf_workload_load();
 	advice->nstatements = advice->workload->n;
 	advice->statements = palloc0(sizeof(GlperfAdviceStatement) *
 								 (advice->nstatements + 1));
@@ -452,8 +457,22 @@ load(GlperfAdvice *advice)
 		GlperfAdviceStatement *statement = &advice->statements[s];
 
 		statement->item = &advice->workload->items[s];
-		statement->weight = statement->item->time_ms *
+		statement->weight = Max(0, statement->item->time_ms) *
 			statement->item->per_day;
+	}
+}
+
+/* Statements without a measured time weigh what the planner thinks. */
+static void
+weigh(GlperfAdvice *advice)
+{
+	for (int s = 0; s < advice->nstatements; s++)
+	{
+		GlperfAdviceStatement *statement = &advice->statements[s];
+
+		if (statement->item->time_ms < 0 && statement->nplanned > 0)
+			statement->weight = statement->item->calls * MS_PER_COST *
+				statement->planned[0].base_cost;
 		advice->total_weight += statement->weight;
 	}
 }
@@ -476,6 +495,7 @@ glperf_advise(const GlperfAdviceOptions *options)
 
 	load(advice);
 	glperf_advise_harvest(advice);
+	weigh(advice);
 	prepare_candidates(advice);
 	mark_relevant(advice);
 	glperf_advise_peel(advice);

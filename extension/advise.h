@@ -85,6 +85,7 @@ typedef struct GlperfAdviceOptions
 	int			max_indexes;	/* < 0 for no limit */
 	double		min_benefit_pct;	/* of the workload's time, per index */
 	int			time_limit_ms;	/* <= 0 for none */
+	Jsonb	   *workload;		/* statements handed in, or NULL */
 } GlperfAdviceOptions;
 
 typedef struct GlperfAdvice

@@ -36,6 +36,8 @@ run(const GlperfAdviceOptions *options)
 {
 	GlperfAdvice *advice = glperf_advise(options);
 
+	advice->options.workload = NULL;	/* the caller's memory */
+
 	if (last_advice)
 		MemoryContextDelete(last_advice->context);
 	MemoryContextSetParent(advice->context, TopMemoryContext);
@@ -48,7 +50,7 @@ run(const GlperfAdviceOptions *options)
 static GlperfAdvice *
 last_or_run(void)
 {
-	GlperfAdviceOptions options = {-1, -1, DEFAULT_MIN_BENEFIT_PCT, 0};
+	GlperfAdviceOptions options = {-1, -1, DEFAULT_MIN_BENEFIT_PCT, 0, NULL};
 
 	if (last_advice && last_user == GetUserId())
 		return last_advice;
@@ -98,7 +100,7 @@ check_option(bool ok, const char *name, const char *hint)
 static GlperfAdviceOptions
 read_options(FunctionCallInfo fcinfo)
 {
-	GlperfAdviceOptions options = {-1, -1, DEFAULT_MIN_BENEFIT_PCT, 0};
+	GlperfAdviceOptions options = {-1, -1, DEFAULT_MIN_BENEFIT_PCT, 0, NULL};
 
 	if (!PG_ARGISNULL(0))
 	{
@@ -125,12 +127,14 @@ read_options(FunctionCallInfo fcinfo)
 		check_option(options.time_limit_ms > 0, "time_limit_ms",
 					 "Pass a number of milliseconds above zero, or NULL for no limit.");
 	}
+	if (!PG_ARGISNULL(4))
+		options.workload = PG_GETARG_JSONB_P(4);
 	return options;
 }
 
 /*
  * glperf_advise_indexes(budget_bytes, max_indexes, min_benefit_pct,
- *						 time_limit_ms) -- one row per recommendation
+ *						 time_limit_ms, workload) -- one row per recommendation
  */
 Datum
 glperf_advise_indexes(PG_FUNCTION_ARGS)

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -45,6 +46,19 @@ static const char *const workload_query =
 " WHERE s.dbid = (SELECT oid FROM pg_database"
 "                 WHERE datname = current_database())"
 " ORDER BY s.total_time_ms DESC, s.queryid, s.userid, s.toplevel";
+
+/* The same columns from a JSON array; one day's work by definition. */
+static const char *const given_query =
+"SELECT coalesce((SELECT r.oid FROM pg_roles r"
+"    WHERE r.rolname = coalesce(w.role, current_user)"
+"      AND pg_has_role(r.oid, 'USAGE')), 0::oid),"
+"  coalesce(w.queryid, 0), w.query, coalesce(w.calls, 1),"
+"  coalesce(w.time_ms, -1), coalesce(w.rows, 0)::int8, 86400::float8,"
+"  coalesce(w.role, current_user), w.search_path"
+" FROM jsonb_to_recordset($1) WITH ORDINALITY AS"
+"  w(query text, calls int8, time_ms float8, rows float8, role text,"
+"    search_path text, queryid int8, n bigint)"
+" ORDER BY n";
 
 /* Column of an SPI row as text, or NULL. */
 static char *
@@ -100,8 +114,8 @@ fill_item(GlperfWorkItem *item, HeapTuple row, TupleDesc desc,
 static void
 fill_instances(GlperfWorkItem *item, const char *search_path)
 {
-	List	   *samples = glperf_samples_get(MyDatabaseId, item->userid,
-											 item->queryid);
+	List	   *samples = item->queryid == 0 ? NIL :
+		glperf_samples_get(MyDatabaseId, item->userid, item->queryid);
 	double		rows_per_call = item->calls > 0 ? item->rows / item->calls : 0;
 	ListCell   *lc;
 
@@ -133,16 +147,19 @@ fill_instances(GlperfWorkItem *item, const char *search_path)
 	item->ninstances = 1;
 }
 
-GlperfWorkload *
-glperf_workload_load(void)
+/* Run one of the queries above and make a workload of its rows. */
+static GlperfWorkload *
+workload_from_query(const char *query, Datum *argument)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext spi;
 	GlperfWorkload *workload = palloc0(sizeof(GlperfWorkload));
+	Oid			type = JSONBOID;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	if (SPI_execute(workload_query, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(query, argument ? 1 : 0, &type, argument, NULL,
+							  true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the statements");
 	spi = MemoryContextSwitchTo(caller);
 	workload->n = (int) SPI_processed;
@@ -157,5 +174,42 @@ glperf_workload_load(void)
 	}
 	MemoryContextSwitchTo(spi);
 	SPI_finish();
+	return workload;
+}
+
+GlperfWorkload *
+glperf_workload_load(void)
+{
+	return workload_from_query(workload_query, NULL);
+}
+
+GlperfWorkload *
+glperf_workload_given(Jsonb *statements)
+{
+	Datum		argument = JsonbPGetDatum(statements);
+	GlperfWorkload *workload;
+
+	if (!JB_ROOT_IS_ARRAY(statements) || JB_ROOT_IS_SCALAR(statements))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("workload must be a JSON array of objects"),
+				 errhint("Each object has a member \"query\" and may have \"calls\", \"time_ms\", \"rows\", \"role\", \"search_path\" and \"queryid\".")));
+	workload = workload_from_query(given_query, &argument);
+	for (int i = 0; i < workload->n; i++)
+	{
+		GlperfWorkItem *item = &workload->items[i];
+
+		if (item->query[0] == '\0' || item->calls < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("statement %d of the workload has no query or a negative number of calls",
+							i + 1)));
+		if (!OidIsValid(item->userid))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("role \"%s\" of the workload does not exist or is not yours to use",
+							item->role ? item->role : "")));
+		item->per_day = 1;
+	}
 	return workload;
 }

@@ -7,6 +7,8 @@
 
 #include "compat.h"
 
+#include "utils/jsonb.h"
+
 #include "statement.h"
 
 /* Ways of running one statement that are planned; more add little. */
@@ -28,7 +30,8 @@ typedef struct GlperfWorkItem
 	char	   *role;			/* name of userid */
 	char	   *query;			/* normalised text */
 	int64		calls;
-	double		time_ms;		/* total execution time in the window */
+	double		time_ms;		/* total execution time in the window; < 0 when
+								 * unknown */
 	double		rows;			/* rows returned or changed in the window */
 	double		per_day;		/* factor from the window to a day */
 
@@ -51,5 +54,17 @@ typedef struct GlperfWorkload
  *			missing, not preloaded or not readable.
  */
 extern GlperfWorkload *glperf_workload_load(void);
+
+/*
+ * glperf_workload_given -- the statements of a JSON array handed in
+ *
+ * Members are objects: query (required), calls, time_ms (of all calls
+ * together), rows (the same), role, search_path, queryid.  Taken as one day's
+ * work.  Another role than the caller's needs membership in it.
+ *
+ * Errors:	ERRCODE_INVALID_PARAMETER_VALUE for anything else,
+ *			ERRCODE_INSUFFICIENT_PRIVILEGE.
+ */
+extern GlperfWorkload *glperf_workload_given(Jsonb *statements);
 
 #endif							/* GLPERF_WORKLOAD_H */

@@ -4,7 +4,8 @@ CREATE FUNCTION advise_indexes(
 	budget_bytes int8 DEFAULT NULL,
 	max_indexes int4 DEFAULT NULL,
 	min_benefit_pct float8 DEFAULT NULL,
-	time_limit_ms int4 DEFAULT NULL)
+	time_limit_ms int4 DEFAULT NULL,
+	workload jsonb DEFAULT NULL)
 RETURNS TABLE (
 	rank int4,
 	action text,
@@ -27,8 +28,8 @@ RETURNS TABLE (
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_advise_indexes';
-COMMENT ON FUNCTION advise_indexes(int8, int4, float8, int4) IS
-'Recommends indexes for the statements of pg_stat_statements in this database; one row per recommendation, most benefit first, none when there is nothing to do. Executes and creates nothing. budget_bytes bounds the disk space of all recommended indexes together, max_indexes their number (NULL: no bound); min_benefit_pct is the share of the workload''s time that each index has to save (0..100, NULL: 0.1); time_limit_ms ends the search with the best found so far (NULL: none). ddl is for reading and copying; steps holds the same statements to be run one by one outside a transaction; undo_ddl takes them back. benefit_ms_per_day is the saving of statements, to be set against write_cost_ms_per_day and wal_bytes_per_day; benefit_pct is its share of the workload''s time. queryids are those of pg_stat_statements. confidence is high, medium or low. Each statement is planned with the rights of the role that ran it.';
+COMMENT ON FUNCTION advise_indexes(int8, int4, float8, int4, jsonb) IS
+'Recommends indexes for the statements of pg_stat_statements in this database; one row per recommendation, most benefit first, none when there is nothing to do. Executes and creates nothing. budget_bytes bounds the disk space of all recommended indexes together, max_indexes their number (NULL: no bound); min_benefit_pct is the share of the workload''s time that each index has to save (0..100, NULL: 0.1); time_limit_ms ends the search with the best found so far (NULL: none). workload hands in other statements than those recorded, as a JSON array of objects with query and, optionally, calls, time_ms and rows of all calls in a day, role, search_path and queryid; without time_ms a statement weighs what the planner estimates. ddl is for reading and copying; steps holds the same statements to be run one by one outside a transaction; undo_ddl takes them back. benefit_ms_per_day is the saving of statements, to be set against write_cost_ms_per_day and wal_bytes_per_day; benefit_pct is its share of the workload''s time. queryids are those of pg_stat_statements. confidence is high, medium or low. Each statement is planned with the rights of the role that ran it.';
 
 CREATE FUNCTION advised_statements()
 RETURNS TABLE (
@@ -72,7 +73,7 @@ AS 'MODULE_PATHNAME', 'glperf_advice_summary';
 COMMENT ON FUNCTION advice_summary() IS
 'One row about this session''s last advise_indexes(), which it makes with default options when there was none. upper_bound_pct is the share of the workload''s time that no set of indexes can exceed, captured_pct the recommended set''s share of that, write cost taken off; NULL when nothing can be gained. complete is false when the time limit ended the search.';
 
-REVOKE ALL ON FUNCTION advise_indexes(int8, int4, float8, int4),
+REVOKE ALL ON FUNCTION advise_indexes(int8, int4, float8, int4, jsonb),
 	advised_statements(), advice_summary() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION advise_indexes(int8, int4, float8, int4),
+GRANT EXECUTE ON FUNCTION advise_indexes(int8, int4, float8, int4, jsonb),
 	advised_statements(), advice_summary() TO pg_monitor;
