@@ -55,9 +55,10 @@ static const char *const given_query =
 "  coalesce(w.queryid, 0), w.query, coalesce(w.calls, 1),"
 "  coalesce(w.time_ms, -1), coalesce(w.rows, 0)::int8, 86400::float8,"
 "  coalesce(w.role, current_user), w.search_path"
-" FROM jsonb_to_recordset($1) WITH ORDINALITY AS"
-"  w(query text, calls int8, time_ms float8, rows float8, role text,"
-"    search_path text, queryid int8, n bigint)"
+" FROM ROWS FROM (jsonb_to_recordset($1) AS"
+"   (query text, calls int8, time_ms float8, rows float8, role text,"
+"    search_path text, queryid int8)) WITH ORDINALITY AS"
+"  w(query, calls, time_ms, rows, role, search_path, queryid, n)"
 " ORDER BY n";
 
 /* Column of an SPI row as text, or NULL. */
