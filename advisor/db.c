@@ -80,6 +80,10 @@ PGconn	   *db_conn = NULL;
 /* What search_path was before we made it safe; for --explain */
 static char *user_search_path = NULL;
 
+#define SAFE_SEARCH_PATH	"pg_catalog, pg_temp"
+
+const char *const db_safe_search_path = SAFE_SEARCH_PATH;
+
 const char *const db_script_settings =
 "SET search_path = " SAFE_SEARCH_PATH ";\n";
 
@@ -310,7 +314,7 @@ begin_read_only(const AdvisorOptions *opts)
 		user_search_path = pg_strdup(PQgetvalue(res, 0, 0));
 		PQclear(res);
 	}
-	db_set_setting("search_path", SAFE_SEARCH_PATH, true);
+	db_set_setting("search_path", db_safe_search_path, true);
 	db_stay_out_of_workload(true);
 	snprintf(timeout, sizeof(timeout), "%d", opts->statement_timeout_ms);
 	db_set_setting("statement_timeout", timeout, true);
@@ -498,7 +502,7 @@ read_plans(Advice *advice, Statement *stmt)
 			rows_load_one(res, 0, plan_columns, lengthof(plan_columns), stmt);
 		PQclear(res);
 	}
-	db_set_setting("search_path", SAFE_SEARCH_PATH, true);
+	db_set_setting("search_path", db_safe_search_path, true);
 	destroyPQExpBuffer(ddl);
 }
 

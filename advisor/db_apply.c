@@ -96,7 +96,7 @@ db_apply_settings(const AdvisorOptions *opts)
 	};
 	PGresult   *res;
 
-	db_set_setting("search_path", SAFE_SEARCH_PATH, false);
+	db_set_setting("search_path", db_safe_search_path, false);
 	db_stay_out_of_workload(false);
 	db_set_setting("statement_timeout", "0", false);
 	db_set_lock_timeout(opts->lock_timeout_ms);

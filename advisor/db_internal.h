@@ -7,8 +7,8 @@
 
 #include "libpq-fe.h"
 
-/* Every name that we use means what we mean */
-#define SAFE_SEARCH_PATH	"pg_catalog, pg_temp"
+/* A search_path under which every name that we use means what we mean */
+extern const char *const db_safe_search_path;
 
 /* The one connection; NULL before db_connect() */
 extern PGconn *db_conn;
