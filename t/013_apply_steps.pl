@@ -27,7 +27,43 @@ INSERT INTO p VALUES (1, 1), (2, 1);
 CREATE TABLE advised (rank int4, action text, index_name text, steps text[]);
 });
 
-# What advise_indexes() returns from now on: [ action, index, step... ]...
+# Replace advise_indexes(), whatever its other arguments and columns are, by
+# one that returns what table advised says and is not there yet.
+$node->safe_psql('postgres', q{
+DO $do$
+DECLARE
+	f record;
+	columns text;
+BEGIN
+	SELECT p.oid, pg_get_function_arguments(p.oid) AS arguments,
+		pg_get_function_result(p.oid) AS result INTO STRICT f
+	FROM pg_proc p WHERE proname = 'advise_indexes'
+		AND pronamespace = 'glperf'::regnamespace;
+	SELECT string_agg(CASE name
+		WHEN 'rank' THEN 'a.rank'
+		WHEN 'action' THEN 'a.action'
+		WHEN 'schema_name' THEN '''public''::text'
+		WHEN 'table_name' THEN '''t'' || a.rank'
+		WHEN 'index_name' THEN 'a.index_name'
+		WHEN 'ddl' THEN 'array_to_string(a.steps, E'';\n'')'
+		WHEN 'steps' THEN 'a.steps'
+		ELSE 'NULL::' || format_type(type, NULL) END, ', ' ORDER BY n)
+	INTO columns
+	FROM pg_proc p, unnest(proargnames, proallargtypes, proargmodes)
+		WITH ORDINALITY c (name, type, mode, n)
+	WHERE p.oid = f.oid AND mode = 't';
+	EXECUTE format($f$
+		CREATE OR REPLACE FUNCTION glperf.advise_indexes(%s) RETURNS %s
+		LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $b$
+		SELECT %s FROM public.advised a
+		WHERE a.action <> 'create' OR NOT coalesce((SELECT indisvalid
+			FROM pg_index WHERE indexrelid = to_regclass(a.index_name)), false)
+		$b$ $f$, f.arguments, f.result, columns);
+END
+$do$
+});
+
+# What it returns from now on: [ action, index, step... ]...
 sub advise
 {
 	my (@recs) = @_;
@@ -38,25 +74,8 @@ sub advise
 		"($rank, '$action', '$index', ARRAY["
 		  . join(', ', map { "\$s\$$_\$s\$" } @steps) . '])'
 	} @recs;
-	$node->safe_psql('postgres', qq{
-TRUNCATE advised;
-INSERT INTO advised VALUES $values;
-CREATE OR REPLACE FUNCTION glperf.advise_indexes(budget_bytes int8 DEFAULT NULL,
-	max_indexes int4 DEFAULT NULL, min_benefit_pct float8 DEFAULT NULL,
-	time_limit_ms int4 DEFAULT NULL)
-RETURNS TABLE (rank int4, action text, schema_name text, table_name text,
-	index_name text, ddl text, steps text[], undo_ddl text, size_bytes int8,
-	benefit_ms_per_day float8, write_cost_ms_per_day float8,
-	wal_bytes_per_day float8, benefit_pct float8, statements_helped int4,
-	statements_hurt int4, queryids int8[], confidence text, reasons text[])
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS \$\$
-SELECT rank, action, 'public'::text, 't' || rank, index_name,
-	array_to_string(steps, E';\\n'), steps, NULL::text, NULL::int8, NULL::float8,
-	NULL::float8, NULL::float8, NULL::float8, NULL::int4, NULL::int4,
-	NULL::int8[], NULL::text, NULL::text[]
-FROM public.advised WHERE NOT COALESCE((SELECT indisvalid FROM pg_index
-	WHERE indexrelid = to_regclass(index_name)), false) OR action <> 'create'
-\$\$});
+	$node->safe_psql('postgres',
+		"TRUNCATE advised; INSERT INTO advised VALUES $values");
 	return;
 }
 
