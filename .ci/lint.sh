@@ -22,7 +22,7 @@ if [ -f "$so" ]; then
 	fi
 fi
 
-for s in .ci/*.sh .ci/run demo/*.sh; do
+for s in .ci/*.sh .ci/run demo/*.sh docs/*.sh; do
 	[ -f "$s" ] || continue
 	bash -n "$s" || { echo "$s: not valid bash"; rc=1; }
 done
