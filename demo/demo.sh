@@ -200,7 +200,13 @@ export PGHOST=$run_dir PGPORT=$port PGUSER=postgres PGDATABASE=platform
 untracked() { as env PGOPTIONS='-c pg_stat_statements.track=none' "$@"; }
 sql() { untracked "$bin/psql" -X -q -v ON_ERROR_STOP=1 "$@"; }
 value() { untracked "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"; }
-show() { as "$bin/psql" -X -q -P pager=off -v ON_ERROR_STOP=1 "$@"; }
+show()
+{
+	as "$bin/psql" -X -q -P pager=off -P format=wrapped -P columns="$columns" \
+		-v ON_ERROR_STOP=1 "$@"
+}
+columns=$([ ! -t 1 ] || tput cols 2>/dev/null)
+[ "${columns:-0}" -ge 120 ] || columns=132
 
 PGDATABASE=postgres sql -c "CREATE ROLE platform LOGIN" \
 	-c "CREATE DATABASE platform OWNER platform" || exit 1
@@ -224,7 +230,7 @@ traffic()
 {
 	local name=$1 app i t0 done0 pids=() rc=0
 	value "SELECT demo.take('$name before')" >/dev/null || return 1
-	done0=$(value "SELECT xact_commit FROM pg_stat_database WHERE datname = 'platform'")
+	done0=$(statements)
 	for app in "${applications[@]}"; do
 		# requests arrive at a steady rate, whether or not the server keeps up
 		case $app in
@@ -255,29 +261,34 @@ traffic()
 	return $rc
 }
 
-# progress SECONDS COMMITS-AT-START
+# statements: how many the applications have had answered so far
+statements()
+{
+	value "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements
+		WHERE userid = 'platform'::regrole"
+}
+
+# progress SECONDS STATEMENTS-AT-START
 progress()
 {
-	local width=30 n bar
-	n=$(($1 * width / seconds))
+	local n=$(($1 * 30 / seconds)) bar
+	[ -t 1 ] || [ $(($1 % 10)) = 0 ] || [ "$1" = "$seconds" ] || return 0
 	bar=$(printf '%*s' "$n" '' | tr ' ' '#')
-	if [ -t 1 ]; then
-		printf '\r  [%-*s] %3d/%d s  %s  ' $width "$bar" "$1" "$seconds" "$(busy "$2")"
-	elif [ $(($1 % 10)) = 0 ]; then
-		printf '  [%-*s] %3d/%d s  %s\n' $width "$bar" "$1" "$seconds" "$(busy "$2")"
-	fi
-}
-busy()
-{
-	value "SELECT format('%s transactions, %s sessions active', xact_commit - $1,
-		(SELECT count(*) FROM pg_stat_activity
-		 WHERE state = 'active' AND usename = 'platform'))
-		FROM pg_stat_database WHERE datname = 'platform'"
+	bar=$(printf '  [%-30s] %3d/%d s  %d statements answered' "$bar" "$1" \
+		"$seconds" $(($(statements) - $2)))
+	if [ -t 1 ]; then printf '\r%s' "$bar"; else echo "$bar"; fi
 }
 
 sql -f "$run_dir/demo/measure.sql" || exit 1
-section "3. Traffic of ${applications[*]}, $seconds s"
+names=$(printf '%s, ' "${applications[@]}")
+section "3. Traffic of ${names%, }: $seconds s"
 run traffic before || die "traffic failed"
+
+# felt PERIOD APPLICATION LABEL: one figure of a pgbench report
+felt()
+{
+	sed -nE "s|.*$3 ([0-9]+).*|\\1|p" "$run_dir/log/$1-$2.log" | head -n 1
+}
 
 # --- what glperf says
 section "4. The health page (glperf.health)"
@@ -301,7 +312,11 @@ advise()
 section "6. Advice (glperf-advisor)"
 advise
 section "7. Applying it"
-advise --apply
+# the report is that of above; of it, only what was done
+advise --apply --output="$run_dir/log/applied.txt"
+echo
+as awk '/^     (CREATE|DROP) / || /^     applied/ {sub(/^ +/, ""); print}' \
+	"$run_dir/log/applied.txt"
 
 section "8. The same traffic again, $seconds s"
 sql -c 'VACUUM (ANALYZE) executions, steps' || exit 1
@@ -309,6 +324,17 @@ run traffic again || die "traffic failed"
 
 section "9. What it brought, measured"
 show -f "$run_dir/demo/compare.sql" || exit 1
+echo "What the applications felt (their requests arrive at a steady rate):"
+echo
+printf '  %-10s  %21s  %27s\n' '' 'requests answered' 'mean time to answer, ms'
+printf '  %-10s  %10s %10s  %13s %13s\n' application before after before after
+for app in "${applications[@]}"; do
+	printf '  %-10s  %10s %10s  %13s %13s\n' "$app" \
+		"$(felt before "$app" 'actually processed:')" \
+		"$(felt again "$app" 'actually processed:')" \
+		"$(felt before "$app" 'latency average =')" \
+		"$(felt again "$app" 'latency average =')"
+done
 
 finished=yes
 cat <<X
