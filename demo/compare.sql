@@ -1,6 +1,6 @@
 -- Mean time per call in both periods, from the differences of the counters.
 \pset border 2
-SELECT left(regexp_replace(query, '\s+', ' ', 'g'), 72) AS statement,
+SELECT left(regexp_replace(query, '\s+', ' ', 'g'), 66) AS statement,
 	b.calls AS "calls before", a.calls AS "after",
 	round((b.total_ms / b.calls)::numeric, 2) AS "mean ms before",
 	round((a.total_ms / a.calls)::numeric, 2) AS "after ",

@@ -202,11 +202,10 @@ sql() { untracked "$bin/psql" -X -q -v ON_ERROR_STOP=1 "$@"; }
 value() { untracked "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"; }
 show()
 {
-	as "$bin/psql" -X -q -P pager=off -P format=wrapped -P columns="$columns" \
-		-v ON_ERROR_STOP=1 "$@"
+	as "$bin/psql" -X -q -P pager=off -P columns="$columns" -v ON_ERROR_STOP=1 "$@"
 }
 columns=$([ ! -t 1 ] || tput cols 2>/dev/null)
-[ "${columns:-0}" -ge 120 ] || columns=132
+[ "${columns:-0}" -ge 120 ] || columns=140
 
 PGDATABASE=postgres sql -c "CREATE ROLE platform LOGIN" \
 	-c "CREATE DATABASE platform OWNER platform" || exit 1
@@ -234,10 +233,10 @@ traffic()
 	for app in "${applications[@]}"; do
 		# requests arrive at a steady rate, whether or not the server keeps up
 		case $app in
-		api) set -- -c 2 -R 12 ;;
-		worker) set -- -c 1 -R 4 -M prepared ;;
-		dashboard) set -- -c 1 -R 2 ;;
-		report) set -- -c 1 -R 1 ;;
+		api) set -- -c 2 -R 12 --random-seed=1 ;;
+		worker) set -- -c 1 -R 4 --random-seed=2 -M prepared ;;
+		dashboard) set -- -c 1 -R 2 --random-seed=3 ;;
+		report) set -- -c 1 -R 1 --random-seed=4 ;;
 		esac
 		as env PGAPPNAME="$app" PGUSER=platform "$bin/pgbench" -n \
 			-T "$seconds" -D rows="$rows" -f "$run_dir/demo/traffic/$app.sql" \
@@ -315,7 +314,8 @@ section "7. Applying it"
 # the report is that of above; of it, only what was done
 advise --apply --output="$run_dir/log/applied.txt"
 echo
-as awk '/^     (CREATE|DROP) / || /^     applied/ {sub(/^ +/, ""); print}' \
+as awk '/^     CREATE .*INDEX/ {name = $4}
+	/^     applied/ {sub(/^ +applied +/, ""); printf "  %-63s %s\n", name, $0}' \
 	"$run_dir/log/applied.txt"
 
 section "8. The same traffic again, $seconds s"
