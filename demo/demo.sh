@@ -292,6 +292,9 @@ felt()
 # --- what glperf says
 section "4. The health page (glperf.health)"
 show -f "$run_dir/demo/health.sql" || exit 1
+# for docs/make-picture.sh
+[ -z "${GLPERF_DEMO_PAGE:-}" ] ||
+	show -f - <docs/health-page.sql >"$GLPERF_DEMO_PAGE" || exit 1
 section "5. The slow statements (glperf.slow_queries)"
 show -f "$run_dir/demo/slow.sql" || exit 1
 
