@@ -213,8 +213,10 @@ WITH member AS MATERIALIZED (
 		max(m.backend_age_s) AS oldest_backend_s,
 		count(*) FILTER (WHERE m.backend_age_s > l.pool_recycle_s)
 			AS older_than_recycle,
-		count(*) FILTER (WHERE m.age_at_last_use_s > l.pool_recycle_s)
-			AS used_past_recycle,
+		-- Age is compared when a connection is taken; what is seen is its
+		-- last transaction, so grant as long a hold as others would wait.
+		count(*) FILTER (WHERE m.age_at_last_use_s
+			> l.pool_recycle_s + l.pool_timeout_s) AS used_past_recycle,
 		max(m.age_at_last_use_s) AS oldest_use_s,
 		count(*) FILTER (WHERE m.backend_age_s < l.pool_timeout_s)
 			AS opened_lately,
@@ -279,7 +281,7 @@ COMMENT ON COLUMN pool_summary.oldest_backend_s IS
 COMMENT ON COLUMN pool_summary.older_than_recycle IS
 'Connections older than pool_recycle_s. Idle ones among them are no fault: a pool replaces them when they are next taken.';
 COMMENT ON COLUMN pool_summary.used_past_recycle IS
-'Connections used after they had passed pool_recycle_s: the pool should have replaced them.';
+'Connections used more than pool_timeout_s after they had passed pool_recycle_s: the pool should have replaced them.';
 COMMENT ON COLUMN pool_summary.oldest_use_s IS
 'Greatest age in seconds that a connection had when it was last used; NULL: none was used.';
 COMMENT ON COLUMN pool_summary.opened_lately IS
@@ -360,14 +362,16 @@ CROSS JOIN LATERAL (VALUES
 		pg_catalog.format('%s of %s connections are idle: the pool is larger than it needs to be now',
 			s.idle, s.open),
 		'Lower pool_size, or the number of instances, if this stays so under load.'),
-	-- pool_recycle, judged by use: an idle connection is replaced when taken
+	-- pool_recycle, judged by use: an idle connection is replaced when taken,
+	-- and one that was taken in time may be held for pool_timeout
 	('connection_age', s.oldest_use_s, 's',
-		s.pool_recycle_s, s.pool_recycle_s * t.age_factor,
+		s.pool_recycle_s + s.pool_timeout_s,
+		s.pool_recycle_s * t.age_factor + s.pool_timeout_s,
 		CASE
-			WHEN s.oldest_use_s > s.pool_recycle_s * t.age_factor
-				THEN 'critical'
-			WHEN s.oldest_use_s > s.pool_recycle_s THEN 'warning'
-			ELSE 'ok'
+			WHEN s.oldest_use_s IS NULL THEN 'ok'
+			ELSE glperf.verdict(s.oldest_use_s,
+				s.pool_recycle_s + s.pool_timeout_s,
+				s.pool_recycle_s * t.age_factor + s.pool_timeout_s, 'above')
 		END,
 		pg_catalog.format('%s connection(s) were used after pool_recycle (%s s), one at an age of %s s',
 			s.used_past_recycle, s.pool_recycle_s,
@@ -377,11 +381,9 @@ CROSS JOIN LATERAL (VALUES
 	('idle_in_transaction', s.oldest_idle_in_transaction_s, 's',
 		s.pool_timeout_s, s.pool_recycle_s,
 		CASE
-			WHEN s.oldest_idle_in_transaction_s > s.pool_recycle_s
-				THEN 'critical'
-			WHEN s.oldest_idle_in_transaction_s > s.pool_timeout_s
-				THEN 'warning'
-			ELSE 'ok'
+			WHEN s.oldest_idle_in_transaction_s IS NULL THEN 'ok'
+			ELSE glperf.verdict(s.oldest_idle_in_transaction_s,
+				s.pool_timeout_s, s.pool_recycle_s, 'above')
 		END,
 		pg_catalog.format('%s connection(s) are idle in a transaction, one for %s s, longer than clients wait for one (pool_timeout %s s)',
 			s.idle_in_transaction,
@@ -410,7 +412,7 @@ COMMENT ON COLUMN pool_checks.pool IS
 'Pattern of the declared pool, else the application_name.';
 COMMENT ON COLUMN pool_checks.declared IS 'Whether a row of glperf.pool matches.';
 COMMENT ON COLUMN pool_checks.check_id IS
-'pool_overflow (connections beyond pool_size; critical: max_overflow reached), pool_idle_share, connection_age (age at last use against pool_recycle), idle_in_transaction (against pool_timeout), pool_churn (mean session against pool_timeout).';
+'pool_overflow (connections beyond pool_size; critical: max_overflow reached), pool_idle_share, connection_age (age at last use against pool_recycle plus pool_timeout), idle_in_transaction (against pool_timeout), pool_churn (mean session against pool_timeout).';
 COMMENT ON COLUMN pool_checks.value IS 'Measured value; NULL: nothing to measure.';
 COMMENT ON COLUMN pool_checks.unit IS 'Unit of value, warning and critical.';
 COMMENT ON COLUMN pool_checks.warning IS 'Warning limit.';
@@ -496,7 +498,7 @@ COMMENT ON COLUMN pool_conformance.idle_pct IS
 COMMENT ON COLUMN pool_conformance.older_than_recycle IS
 'Connections older than pool_recycle; idle ones are replaced when next taken.';
 COMMENT ON COLUMN pool_conformance.used_past_recycle IS
-'Connections used after they had passed pool_recycle: a violation.';
+'Connections used more than pool_timeout after they had passed pool_recycle: a violation.';
 COMMENT ON COLUMN pool_conformance.oldest_backend_s IS
 'Age of the oldest connection in seconds; NULL: none is open.';
 COMMENT ON COLUMN pool_conformance.oldest_idle_in_transaction_s IS
