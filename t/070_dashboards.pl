@@ -388,8 +388,9 @@ sub shown
 
 # Panels with nothing to measure say so instead of showing an empty number.
 my ($rows) = run_all($conn, 'fresh server');
-is((shown($rows, 'Error rate'))[0]{state},
-	'no collector', 'without the collector a panel says so');
+is((shown($rows, $_))[0]{state}, 'no collector',
+	"without the collector the panel \"$_\" says so")
+  foreach 'Request rate', 'Latency p95', 'Latency p99', 'Error rate';
 cmp_ok(scalar shown($rows, 'Health status'),
 	'>', 0, 'the health table has rows from the start');
 
@@ -455,6 +456,10 @@ like((shown($rows, "Latency $_"))[0]{state},
 	qr/^[\d.]+ ms (ok|warning|critical)$/,
 	"with the collector $_ is a number with its verdict")
   foreach qw(p95 p99);
+like((shown($rows, 'Request rate'))[0]{state},
+	qr{^[\d.]+ req/s$}, 'and so is the request rate');
+like((shown($rows, 'Error rate'))[0]{state},
+	qr/^[\d.]+ % critical$/, 'and the error rate: three of these few failed');
 my ($p) = shown($rows, 'Latency percentiles');
 ok($p && $p->{p50} <= $p->{p95} && $p->{p95} <= $p->{p99},
 	'three percentiles, in order');
