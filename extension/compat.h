@@ -71,6 +71,18 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 	standard_planner(query, text, options, params)
 #endif
 
+/* The same for the hook before it. */
+#if PG_VERSION_NUM >= 190000
+#define GLPERF_PLANNER_PARAMS \
+	Query *query, const char *text, int options, ParamListInfo params, \
+	ExplainState *es
+#define GLPERF_PLANNER_ARGS query, text, options, params, es
+#else
+#define GLPERF_PLANNER_PARAMS \
+	Query *query, const char *text, int options, ParamListInfo params
+#define GLPERF_PLANNER_ARGS query, text, options, params
+#endif
+
 /* 18 names sort directions by comparison type, not by B-tree strategy. */
 #if PG_VERSION_NUM >= 180000
 #define glperf_pathkey_is_desc(pk)	((pk)->pk_cmptype == COMPARE_GT)

@@ -43,6 +43,7 @@
 
 static GlperfWhatif *active = NULL;
 
+static planner_hook_type prev_planner = NULL;
 static set_rel_pathlist_hook_type prev_set_rel_pathlist = NULL;
 
 /* The OID of definition number i: not that of any relation. */
@@ -334,9 +335,38 @@ whatif_set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
 		active->harvest(active->harvest_arg, root, rel, rte);
 }
 
+/*
+ * Planning runs functions, and those may run SQL: its plans are executed and
+ * kept, so it must see the truth.  (glperf_whatif_plan() itself does not come
+ * through here.)
+ */
+static PlannedStmt *
+whatif_planner(GLPERF_PLANNER_PARAMS)
+{
+	planner_hook_type next = prev_planner ? prev_planner : standard_planner;
+	GlperfWhatif *saved = active;
+	PlannedStmt *plan;
+
+	if (active == NULL)
+		return next(GLPERF_PLANNER_ARGS);
+	active = NULL;
+	PG_TRY();
+	{
+		plan = next(GLPERF_PLANNER_ARGS);
+	}
+	PG_FINALLY();
+	{
+		active = saved;
+	}
+	PG_END_TRY();
+	return plan;
+}
+
 void
 glperf_whatif_init(void)
 {
+	prev_planner = planner_hook;
+	planner_hook = whatif_planner;
 #ifdef GLPERF_HAVE_BUILD_SIMPLE_REL_HOOK
 	prev_build_simple_rel = build_simple_rel_hook;
 	build_simple_rel_hook = whatif_build_simple_rel;
