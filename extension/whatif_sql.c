@@ -9,6 +9,7 @@
 #include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -44,6 +45,21 @@ typedef struct WhatifCall
 	int64	   *sizes;			/* bytes of each CREATE INDEX, in order */
 } WhatifCall;
 
+/* Pretend that an index, and its parts in all partitions, is gone. */
+static void
+hide(WhatifCall *call, Oid index)
+{
+	List	   *indexes = list_make1_oid(index);
+	ListCell   *lc;
+
+	if (get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX)
+		indexes = find_all_inheritors(index, AccessShareLock, NULL);
+	call->whatif.hidden = repalloc(call->whatif.hidden, sizeof(Oid) *
+								   (call->whatif.nhidden + list_length(indexes)));
+	foreach(lc, indexes)
+		call->whatif.hidden[call->whatif.nhidden++] = lfirst_oid(lc);
+}
+
 /* DROP INDEX: pretend that these indexes are gone. */
 static void
 hide_dropped(WhatifCall *call, DropStmt *drop)
@@ -58,11 +74,12 @@ hide_dropped(WhatifCall *call, DropStmt *drop)
 
 		if (!OidIsValid(index))
 			continue;
-		if (get_rel_relkind(index) != RELKIND_INDEX)
+		if (get_rel_relkind(index) != RELKIND_INDEX &&
+			get_rel_relkind(index) != RELKIND_PARTITIONED_INDEX)
 			ereport(ERROR,
 					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 					 errmsg("\"%s\" is not an index", name->relname)));
-		call->whatif.hidden[call->whatif.nhidden++] = index;
+		hide(call, index);
 	}
 }
 
@@ -91,15 +108,7 @@ take_ddl(WhatifCall *call, const char *ddl)
 	}
 	else if (IsA(node, DropStmt) &&
 			 ((DropStmt *) node)->removeType == OBJECT_INDEX)
-	{
-		if (call->whatif.nhidden +
-			list_length(((DropStmt *) node)->objects) > WHATIF_MAX_DDL)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("cannot drop more than %d indexes in one what-if",
-							WHATIF_MAX_DDL)));
 		hide_dropped(call, (DropStmt *) node);
-	}
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -150,7 +159,7 @@ whatif_work(void *arg)
 	GlperfWhatif before = {0};
 
 	call->whatif.defs = palloc(sizeof(GlperfIndexDef *) * (call->nddl + 1));
-	call->whatif.hidden = palloc(sizeof(Oid) * WHATIF_MAX_DDL);
+	call->whatif.hidden = palloc(sizeof(Oid));
 	call->sizes = MemoryContextAllocZero(call->caller,
 										 sizeof(int64) * (call->nddl + 1));
 
