@@ -124,7 +124,7 @@ align_directions(GlperfAdvice *advice)
 		for (int i = 0; i < def->nkeys; i++)
 		{
 			int16		option = def->attnum[i] > 0 ?
-				wanted_direction(advice, def->relid, def->attnum[i]) : 0;
+			wanted_direction(advice, def->relid, def->attnum[i]) : 0;
 
 			if (option != def->option[i])
 				changed = true;

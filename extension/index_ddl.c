@@ -208,7 +208,7 @@ glperf_index_def_set_name(GlperfIndexDef *def)
 	for (int i = 0; i < def->nkeys; i++)
 	{
 		char	   *column = def->attnum[i] != 0 ?
-			get_attname(def->relid, def->attnum[i], false) : "expr";
+		get_attname(def->relid, def->attnum[i], false) : "expr";
 		int			room = NAMEDATALEN - 1 - 9 - out.len - 1;
 
 		if (room < 3)

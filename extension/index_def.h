@@ -24,8 +24,8 @@
 typedef struct GlperfIndexDef
 {
 	Oid			relid;			/* table, or root of a partition tree */
-	Oid			expr_relid;		/* table whose columns exprs and pred number, if
-								 * not relid */
+	Oid			expr_relid;		/* table whose columns exprs and pred number,
+								 * if not relid */
 	Oid			amoid;			/* access method */
 	int			nkeys;			/* key columns */
 	int			ncolumns;		/* key and INCLUDE columns */

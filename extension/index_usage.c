@@ -155,22 +155,33 @@ has_dependents(Oid index)
 	return found;
 }
 
+/* The extension that the index's table belongs to, as a reason; or NULL. */
+static char *
+owned_by_extension(const GlperfIndex *index)
+{
+	Oid			extension = getExtensionOfObject(RelationRelationId,
+												 index->table);
+
+	if (!OidIsValid(extension))
+		return NULL;
+	return psprintf("belongs to extension %s",
+					quote_identifier(get_extension_name(extension)));
+}
+
 /* Take back an offer to drop that the server would refuse. */
 static void
 withdraw_refused_drop(GlperfIndex *index)
 {
-	Oid			extension;
+	char	   *reason;
 
 	if (!index->drop)
 		return;
-	extension = getExtensionOfObject(RelationRelationId, index->table);
-	if (OidIsValid(extension))
-		index->reason = psprintf("belongs to extension %s",
-								 quote_identifier(get_extension_name(extension)));
-	else if (has_dependents(index->oid))
-		index->reason = "other objects depend on it";
-	else
+	reason = owned_by_extension(index);
+	if (reason == NULL && has_dependents(index->oid))
+		reason = "other objects depend on it";
+	if (reason == NULL)
 		return;
+	index->reason = reason;
 	index->verdict = "keep";
 	index->drop = false;
 }
@@ -439,6 +450,7 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 	double		evidence = evidence_seconds(index, limits);
 	bool		idle = is_idle(index, limits);
 	const GlperfForeignKey *fk;
+	char	   *extension;
 
 	if (index->scans > 0 && !idle)
 	{
@@ -465,6 +477,8 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 	else if ((fk = needed_by_foreign_key(index, siblings, n, fks)) != NULL)
 		index->reason = psprintf("foreign key %s needs it when referenced rows are deleted or updated",
 								 quote_identifier(fk->name));
+	else if ((extension = owned_by_extension(index)) != NULL)
+		index->reason = extension;
 	else if (limits->standbys > 0)
 	{
 		index->verdict = "unknown";

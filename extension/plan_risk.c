@@ -55,13 +55,13 @@ filters_in_order(Plan *plan)
 		case T_MergeAppend:
 			{
 				List	   *children = IsA(plan, Append) ?
-					((Append *) plan)->appendplans :
-					((MergeAppend *) plan)->mergeplans;
+				((Append *) plan)->appendplans :
+				((MergeAppend *) plan)->mergeplans;
 				ListCell   *lc;
 
 				foreach(lc, children)
 					if (filters_in_order((Plan *) lfirst(lc)))
-						return true;
+					return true;
 				return false;
 			}
 		default:

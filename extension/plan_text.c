@@ -21,7 +21,7 @@ typedef struct PlanWalk
 	PlannedStmt *stmt;
 	uint64	   *used;			/* filled when not NULL */
 	List	   *names;			/* index names met */
-	StringInfo	text;			/* filled when not NULL */
+	StringInfo text;			/* filled when not NULL */
 } PlanWalk;
 
 static void walk_plan(PlanWalk *walk, Plan *plan, int depth);
@@ -205,7 +205,7 @@ note_index(PlanWalk *walk, Oid index)
 		bitset_add(walk->used, i);
 	foreach(lc, walk->names)
 		if (strcmp((char *) lfirst(lc), name) == 0)
-			return;
+		return;
 	walk->names = lappend(walk->names, name);
 }
 
@@ -233,7 +233,7 @@ print_node(PlanWalk *walk, Plan *plan, int depth)
 	{
 		RangeTblEntry *rte = list_nth(walk->stmt->rtable, rti - 1);
 		char	   *name = rte->rtekind == RTE_RELATION ?
-			get_rel_name(rte->relid) : NULL;
+		get_rel_name(rte->relid) : NULL;
 
 		if (name)
 			appendStringInfo(out, " on %s", quote_identifier(name));

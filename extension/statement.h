@@ -17,8 +17,8 @@ typedef struct GlperfStatement
 	int			nparams;		/* known parameters; the rest stays open */
 	Oid		   *param_types;	/* InvalidOid: to be found out */
 	char	  **param_values;	/* text form, NULL for SQL NULL; or no array */
-	double		rows_per_call;	/* observed, stands in for an unknown LIMIT; <= 0
-								 * when unknown */
+	double		rows_per_call;	/* observed, stands in for an unknown LIMIT;
+								 * <= 0 when unknown */
 } GlperfStatement;
 
 /* A statement after analysis and rewriting, ready for the planner. */

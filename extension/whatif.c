@@ -201,7 +201,7 @@ static IndexOptInfo *
 make_index_info(int i, const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 {
 	IndexOptInfo *info = makeNode(IndexOptInfo);
-	const		IndexAmRoutine *am = GetIndexAmRoutineByAmId(def->amoid, false);
+	const IndexAmRoutine *am = GetIndexAmRoutineByAmId(def->amoid, false);
 	bool		failed = false;
 
 	info->indexoid = whatif_oid(i);

@@ -211,7 +211,7 @@ void
 glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 {
 	bool		inherit =
-		get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE;
+	get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE;
 	double		width = 0;
 	double		distinct = 1;
 	double		no_null = 1;

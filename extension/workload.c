@@ -116,7 +116,7 @@ static void
 fill_instances(GlperfWorkItem *item, const char *search_path)
 {
 	List	   *samples = item->queryid == 0 ? NIL :
-		glperf_samples_get(MyDatabaseId, item->userid, item->queryid);
+	glperf_samples_get(MyDatabaseId, item->userid, item->queryid);
 	double		rows_per_call = item->calls > 0 ? item->rows / item->calls : 0;
 	ListCell   *lc;
 

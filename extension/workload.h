@@ -30,8 +30,8 @@ typedef struct GlperfWorkItem
 	char	   *role;			/* name of userid */
 	char	   *query;			/* normalised text */
 	int64		calls;
-	double		time_ms;		/* total execution time in the window; < 0 when
-								 * unknown */
+	double		time_ms;		/* total execution time in the window; < 0
+								 * when unknown */
 	double		rows;			/* rows returned or changed in the window */
 	double		per_day;		/* factor from the window to a day */
 

@@ -51,12 +51,12 @@ glperf_write_note(List *writes, Query *query, double rows_per_day,
 	write->rows_per_day = rows_per_day;
 	if (write->kind == CMD_UPDATE)
 		foreach(lc, query->targetList)
-		{
-			TargetEntry *tle = lfirst_node(TargetEntry, lc);
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 
-			if (!tle->resjunk)
-				write->columns = bms_add_member(write->columns, tle->resno);
-		}
+		if (!tle->resjunk)
+			write->columns = bms_add_member(write->columns, tle->resno);
+	}
 	writes = lappend(writes, write);
 	MemoryContextSwitchTo(old);
 	return writes;

@@ -182,3 +182,12 @@ GLPERF_THRESHOLD("checkpoints_requested", 50, 90, "above", "%", "postgres",
 GLPERF_THRESHOLD("checkpoints_evidence", 10, GLPERF_NO_LIMIT, "below", "checkpoints", "postgres",
 				 NULL,
 				 "checkpoints needed before the share of requested ones is judged")
+GLPERF_THRESHOLD("seq_scan_rows", 10000, GLPERF_NO_LIMIT, "above", "rows", "postgres",
+				 NULL,
+				 "rows read per sequential scan, above which a table is said to lack an index")
+GLPERF_THRESHOLD("random_page_cost", 2, GLPERF_NO_LIMIT, "above", "ratio", "postgres",
+				 "Disk I/O Optimization",
+				 "random_page_cost divided by seq_page_cost; on the SSD that the guide asks for, both cost nearly the same")
+GLPERF_THRESHOLD("xmin_age", 50000000, 200000000, "above", "transactions", "postgres",
+				 NULL,
+				 "age of the oldest snapshot that something keeps, below which vacuum cannot remove dead rows")

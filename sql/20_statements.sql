@@ -47,7 +47,8 @@ CREATE EXTENSION pg_stat_statements;
 CREATE ROLE "glperf ""half""";
 GRANT USAGE ON SCHEMA glperf TO "glperf ""half""";
 GRANT EXECUTE ON FUNCTION glperf.statement_stats, glperf.statement_source,
-	glperf.statement_report, glperf.verdict(float8, float8, float8, text)
+	glperf.statement_report, glperf.statement_latency,
+	glperf.verdict(float8, float8, float8, text)
 	TO "glperf ""half""";
 GRANT SELECT ON glperf.threshold, glperf.health_statements,
 	glperf.slow_queries TO "glperf ""half""";

@@ -498,7 +498,7 @@ SELECT index_name, verdict, drop_ddl,
 	regexp_replace(reason, '\d+ (s|minutes)\M', 'N') AS reason
 FROM glperf.index_usage WHERE index_name = 'u_again';
 SELECT object, value < warning AS below, unit, warning, status,
-	message ~ '^\d+ indexes have not been scanned, but the counters do not reach back far enough' AS message,
+	message ~ '^\d+ of \d+ indexes have not been scanned, but the counters do not reach back far enough' AS message,
 	remedy
 FROM glperf.health_indexes WHERE check_id = 'index_evidence';
 -- the clock starts with the latest reset of any of the statistics

@@ -53,9 +53,9 @@ AS $$
 		s.mean_time_ms,
 		s.max_time_ms,
 		s.stddev_time_ms,
-		NULL::float8 AS p50_ms,
-		NULL::float8 AS p95_ms,
-		NULL::float8 AS p99_ms,
+		c.p50_ms,
+		c.p95_ms,
+		c.p99_ms,
 		least(s.mean_time_ms + sqrt(19::float8) * s.stddev_time_ms, s.bound_ms)
 			AS p95_at_most_ms,
 		least(s.mean_time_ms + sqrt(99::float8) * s.stddev_time_ms, s.bound_ms)
@@ -71,40 +71,44 @@ AS $$
 		nullif(concat_ws('; ',
 			CASE WHEN s.temp_blks_written > 0 THEN
 				format('spills %s per call to temporary files: a larger work_mem or an index that delivers the order would avoid it',
-					pg_size_pretty(s.temp_bytes / greatest(s.calls, 1))) END,
+					pg_size_pretty(s.temp_bytes / nullif(s.calls, 0))) END,
 			CASE WHEN s.blks >= l.hit_blocks
-					AND 100.0 * s.shared_blks_hit / s.blks < l.hit_pct THEN
+					AND 100.0 * s.shared_blks_hit / nullif(s.blks, 0) < l.hit_pct THEN
 				format('only %s %% of its blocks come from shared buffers, %s read per call',
-					round((100.0 * s.shared_blks_hit / s.blks)::numeric, 1),
-					pg_size_pretty(s.shared_blks_read / greatest(s.calls, 1)
+					round((100.0 * s.shared_blks_hit
+						   / nullif(s.blks, 0))::numeric, 1),
+					pg_size_pretty(s.shared_blks_read / nullif(s.calls, 0)
 						* current_setting('block_size')::int8)) END,
-			CASE WHEN s.total_time_ms > 0
-					AND 100 * s.io_ms / s.total_time_ms > l.io_pct THEN
+			CASE WHEN 100 * s.io_ms / nullif(s.total_time_ms, 0) > l.io_pct THEN
 				format('I/O bound: %s %% of its time is spent reading and writing blocks',
-					round((100 * s.io_ms / s.total_time_ms)::numeric)) END,
-			CASE WHEN s.calls > 1 AND s.mean_time_ms > 0
-					AND s.stddev_time_ms / s.mean_time_ms > l.variation THEN
+					round((100 * s.io_ms / nullif(s.total_time_ms, 0))::numeric)) END,
+			CASE WHEN s.calls > 1
+					AND s.stddev_time_ms / nullif(s.mean_time_ms, 0) > l.variation THEN
 				format('unstable: %s to %s ms, standard deviation %s times the mean; parameters, plan or load differ between calls',
 					round(s.min_time_ms::numeric, 1),
 					round(s.max_time_ms::numeric, 1),
-					round((s.stddev_time_ms / s.mean_time_ms)::numeric, 1)) END,
-			CASE WHEN s.calls > 0 AND s.rows / s.calls > l.row_limit THEN
+					round((s.stddev_time_ms
+						   / nullif(s.mean_time_ms, 0))::numeric, 1)) END,
+			CASE WHEN s.rows / nullif(s.calls, 0) > l.row_limit THEN
 				format('handles %s rows per call',
-								  s.rows / s.calls) END,
+								  s.rows / nullif(s.calls, 0)) END,
 			CASE WHEN s.rows > 0 AND s.blks > l.block_limit * greatest(s.rows, s.calls) THEN
 				format('touches %s blocks for %s rows per call: an index may be missing',
-					s.blks / greatest(s.calls, 1),
-					round((s.rows::float8 / greatest(s.calls, 1))::numeric, 1)) END,
-			CASE WHEN s.plan_time_ms + s.total_time_ms > 0
-					AND 100 * s.plan_time_ms
-						/ (s.plan_time_ms + s.total_time_ms) > l.plan_pct THEN
+					s.blks / nullif(s.calls, 0),
+					round((s.rows::float8 / nullif(s.calls, 0))::numeric, 1)) END,
+			CASE WHEN 100 * s.plan_time_ms
+						/ nullif(s.plan_time_ms + s.total_time_ms, 0)
+						> l.plan_pct THEN
 				format('%s %% of its time is planning: prepare it once per session',
 					round((100 * s.plan_time_ms
-						   / (s.plan_time_ms + s.total_time_ms))::numeric)) END
+						   / nullif(s.plan_time_ms + s.total_time_ms, 0))::numeric)) END
 		), '') AS reasons,
 		s.stats_since AS evidence_since_at
 	FROM stats s
 	CROSS JOIN limits l
+	LEFT JOIN glperf.statement_latency() c
+		ON c.queryid = s.queryid AND c.dbid = s.dbid AND c.userid = s.userid
+			AND c.toplevel = s.toplevel
 	LEFT JOIN pg_database d ON d.oid = s.dbid
 	LEFT JOIN pg_roles r ON r.oid = s.userid;
 $$;
@@ -246,8 +250,10 @@ SELECT 'statements',
 	pg_catalog.format('query %s in %s', slow.queryid,
 					  coalesce(slow.database, 'a dropped database')),
 	t.id, slow.mean_time_ms, t.unit, t.warning, t.critical, slow.status,
-	pg_catalog.format('takes %s ms on average, %s calls, %s %% of all statement time: %s%s',
-		pg_catalog.round(slow.mean_time_ms::numeric, 1), slow.calls,
+	pg_catalog.format('takes %s ms on average, %s, %s %% of all statement time: %s%s',
+		pg_catalog.round(slow.mean_time_ms::numeric, 1),
+		CASE slow.calls WHEN 1 THEN 'called once'
+			ELSE pg_catalog.format('%s calls', slow.calls) END,
 		pg_catalog.round(slow.share_pct::numeric, 1),
 		pg_catalog.left(pg_catalog.btrim(pg_catalog.regexp_replace(
 			slow.query, '\s+', ' ', 'g')), 100),

@@ -177,8 +177,8 @@ SELECT 'indexes', 'unused indexes', t.id,
 	extract(epoch FROM pg_catalog.now() - counters_since())::float8 / 86400,
 	t.unit, t.warning, t.critical, 'unknown',
 	CASE WHEN standbys_attached() > 0
-		THEN pg_catalog.format('%s indexes are not scanned here, but may be on the standbys', e.unknown)
-		ELSE pg_catalog.format('%s indexes have not been scanned, but the counters do not reach back far enough to call them unused', e.unknown)
+		THEN pg_catalog.format('%s of %s indexes are not scanned here, but may be on the standbys', e.unknown, e.total)
+		ELSE pg_catalog.format('%s of %s indexes have not been scanned, but the counters do not reach back far enough to call them unused', e.unknown, e.total)
 	END,
 	CASE WHEN standbys_attached() > 0
 		THEN 'Compare scans in glperf.index_usage on every node.'

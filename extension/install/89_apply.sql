@@ -21,6 +21,7 @@ CREATE INDEX apply_log_index_name
 	ON apply_log (index_name, schema_name, started_at DESC);
 COMMENT ON TABLE apply_log IS
 'Every statement that glperf-advisor --apply ran, written before it ran: the record of what is ours to clean up. An entry that stays "started" was interrupted. Survives dump and restore.';
+COMMENT ON COLUMN apply_log.id IS 'Names the step.';
 COMMENT ON COLUMN apply_log.started_at IS 'When the statement was about to run.';
 COMMENT ON COLUMN apply_log.finished_at IS 'When it had ended; NULL while it runs or when the run was interrupted.';
 COMMENT ON COLUMN apply_log.role IS 'Session user of the run.';

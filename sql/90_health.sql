@@ -1,0 +1,66 @@
+-- The health page: its shape, that every row is complete, and that it never
+-- fails as a whole.
+SELECT column_name, data_type FROM information_schema.columns
+WHERE table_schema = 'glperf' AND table_name = 'health'
+ORDER BY ordinal_position;
+
+-- every view named health_* is part of it, with the same columns
+SELECT v.relname, p.relname IS NOT NULL AS united
+FROM pg_class v
+LEFT JOIN (SELECT DISTINCT c.relname
+		   FROM pg_rewrite r
+		   JOIN pg_depend d ON d.objid = r.oid
+			AND d.classid = 'pg_rewrite'::regclass
+		   JOIN pg_class c ON c.oid = d.refobjid
+			AND d.refclassid = 'pg_class'::regclass
+		   WHERE r.ev_class = 'glperf.health'::regclass) p USING (relname)
+WHERE v.relnamespace = 'glperf'::regnamespace AND v.relkind = 'v'
+	AND v.relname LIKE 'health\_%' AND p.relname IS NULL;
+SELECT c.relname, string_agg(a.attname || ' ' || format_type(atttypid, -1), ', '
+	ORDER BY attnum) AS columns
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0
+WHERE c.relnamespace = 'glperf'::regnamespace AND c.relkind = 'v'
+	AND c.relname LIKE 'health\_%'
+GROUP BY c.relname
+HAVING string_agg(a.attname || ' ' || format_type(atttypid, -1), ', '
+				  ORDER BY attnum)
+	<> 'area text, object text, check_id text, value double precision, unit text, warning double precision, critical double precision, status text, message text, remedy text, guide_section text';
+
+-- every row says where, what, and how it is; what is not ok has a remedy, SQL
+-- or not; a row with limits has the status that they give it
+CREATE TEMP VIEW flaws AS
+SELECT * FROM glperf.health
+WHERE area IS NULL OR object IS NULL OR check_id IS NULL OR message IS NULL
+	OR message = '' OR status IS NULL
+	OR status NOT IN ('ok', 'warning', 'critical', 'unknown')
+	OR (unit IS NULL AND (value IS NOT NULL OR warning IS NOT NULL));
+SELECT * FROM flaws;
+SELECT h.* FROM glperf.health h JOIN glperf.threshold t ON t.id = h.check_id
+WHERE h.status <> 'unknown' AND h.value IS NOT NULL
+	AND (h.warning, h.critical) IS NOT DISTINCT FROM (t.warning, t.critical)
+	AND h.status <> glperf.verdict(h.value, t.warning, t.critical, t.direction);
+SELECT DISTINCT area FROM glperf.health ORDER BY area;
+
+-- a source that is missing is a row, and the other rows are still there
+BEGIN;
+DROP EXTENSION pg_stat_statements;
+SELECT object, status, message, remedy FROM glperf.health
+WHERE area = 'statements';
+SELECT count(*) FROM flaws;
+SELECT DISTINCT area FROM glperf.health ORDER BY area;
+ROLLBACK;
+
+-- silenced limits silence the check, and break nothing
+BEGIN;
+UPDATE glperf.threshold SET warning = NULL, critical = NULL;
+SELECT count(*) FROM flaws;
+SELECT count(*) AS judged_without_limit
+FROM glperf.health h JOIN glperf.threshold t ON t.id = h.check_id
+WHERE h.status IN ('warning', 'critical')
+	AND h.warning IS NULL AND h.critical IS NULL;
+ROLLBACK;
+
+-- cheap enough for a dashboard that asks every few seconds
+SET statement_timeout = '5s';
+SELECT count(*) > 5 AS answered FROM glperf.health;
+RESET statement_timeout;
