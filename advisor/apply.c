@@ -281,7 +281,7 @@ apply_leftovers(const AdvisorOptions *opts, Advice *advice)
 
 	if (!db_leftovers(advice, &error))
 	{
-		pg_log_error("could not look for leftovers: %s", error.message);
+		pg_log_error("could not look for leftovers: %s", text_clean(error.message));
 		exit(GLPERF_EXIT_FAILURE);
 	}
 	for (int i = 0; i < advice->nleftovers; i++)

@@ -113,14 +113,23 @@ hint_for(const char *sqlstate, bool *own)
 	return NULL;
 }
 
+/* A field of an error, safe to show (it may quote names); NULL without it. */
+static char *
+error_field(PGresult *res, int field)
+{
+	char	   *value = PQresultErrorField(res, field);
+
+	return value ? text_clean(value) : NULL;
+}
+
 /* Say what failed, why, and what to do about it; end the program. */
 static void
 fail_with_result(const char *what, PGresult *res)
 {
 	char	   *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-	char	   *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
-	char	   *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
-	char	   *server_hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+	char	   *message = error_field(res, PG_DIAG_MESSAGE_PRIMARY);
+	char	   *detail = error_field(res, PG_DIAG_MESSAGE_DETAIL);
+	char	   *server_hint = error_field(res, PG_DIAG_MESSAGE_HINT);
 	bool		own = false;
 	const char *hint = sqlstate ? hint_for(sqlstate, &own) : NULL;
 
@@ -143,7 +152,7 @@ fail_with_result(const char *what, PGresult *res)
 PGresult *
 db_run(const char *sql, int nparams, const char *const *params)
 {
-	pg_log_debug("%s", sql);
+	pg_log_debug("%s", text_clean(sql));
 	return PQexecParams(db_conn, sql, nparams, NULL, params, NULL, NULL, 0);
 }
 
@@ -182,7 +191,9 @@ run_optional(const char *sql, int nparams, const char *const *params,
 	if (CancelRequested || PQstatus(db_conn) != CONNECTION_OK)
 		fail_with_result("analysis failed", res);
 	if (why != NULL)
-		*why = pg_strdup(PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
+		*why = error_field(res, PG_DIAG_MESSAGE_PRIMARY);
+	if (why != NULL && *why == NULL)
+		*why = "unknown error";
 	PQclear(res);
 	PQclear(db_run_or_fail("could not roll back to a savepoint",
 						   "ROLLBACK TO SAVEPOINT glperf", 0, NULL));
@@ -342,8 +353,9 @@ check_api_version(const ServerFacts *server)
 		return;
 	pg_log_error("glperf-advisor %s needs interface %d.%d, but the extension in database \"%s\" (glperf %s) offers %s",
 				 GLPERF_VERSION, GLPERF_API_MAJOR, GLPERF_API_MINOR,
-				 server->database, server->extension_version,
-				 server->api_version ? server->api_version : "none");
+				 text_clean(server->database),
+				 text_clean(server->extension_version),
+				 server->api_version ? text_clean(server->api_version) : "none");
 	pg_log_error_hint("Install the same version of both, and run ALTER EXTENSION glperf UPDATE.");
 	exit(GLPERF_EXIT_FAILURE);
 }
@@ -514,13 +526,13 @@ db_analyse(const AdvisorOptions *opts, Advice *advice)
 
 	begin_read_only(opts);
 	pg_log_info("analysing the workload of database \"%s\"",
-				advice->server.database);
+				text_clean(advice->server.database));
 	read_recommendations(opts, advice);
 	read_statements(advice);
 	read_background(advice);
 	if (!opts->apply && !db_leftovers(advice, &error))
 	{
-		pg_log_error("could not look for leftovers: %s", error.message);
+		pg_log_error("could not look for leftovers: %s", text_clean(error.message));
 		exit(GLPERF_EXIT_FAILURE);
 	}
 	if (opts->explain)

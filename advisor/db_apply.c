@@ -15,6 +15,7 @@
 #include "db.h"
 #include "db_internal.h"
 #include "rows.h"
+#include "text.h"
 
 /* How fast a backend notices that we were killed. */
 #define CONNECTION_CHECK_MS		"5000"
@@ -176,7 +177,7 @@ end_step(const char *id, const char *outcome, const DbError *error)
 	res = db_run("SELECT glperf.apply_end($1::uuid, $2, $3, $4)", 4, params);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		pg_log_warning("could not complete the entry in glperf.apply_log: %s",
-					   PQresultErrorMessage(res));
+					   text_clean(PQresultErrorMessage(res)));
 	PQclear(res);
 }
 

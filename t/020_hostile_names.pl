@@ -31,7 +31,7 @@ sub ident
 }
 
 # a database, a schema, a table and a column of each name
-my $dbname = qq{hostile "db" ; $names[5]};
+my $dbname = qq{hostile "db" ; -- it's \e[31m \x{202e}\x{9b}}; # 19 refuses newlines here
 
 sub sql
 {
