@@ -7,8 +7,8 @@
 #include <ctype.h>
 #include <math.h>
 
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "pqexpbuffer.h"
 
 #include "text.h"
 
@@ -66,10 +66,10 @@ is_space(uint32 code)
 char *
 text_clean(const char *s)
 {
-	PQExpBufferData buf;
+	StringInfoData buf;
 	bool		pending = false;
 
-	initPQExpBuffer(&buf);
+	initStringInfo(&buf);
 	while (s != NULL && *s)
 	{
 		uint32		code;
@@ -80,12 +80,12 @@ text_clean(const char *s)
 		else
 		{
 			if (pending)
-				appendPQExpBufferChar(&buf, ' ');
+				appendStringInfoChar(&buf, ' ');
 			pending = false;
 			if (text_is_unsafe(code) || (code == 0xFFFD && len == 1))
-				appendPQExpBufferChar(&buf, '?');
+				appendStringInfoChar(&buf, '?');
 			else
-				appendBinaryPQExpBuffer(&buf, s, len);
+				appendBinaryStringInfo(&buf, s, len);
 		}
 		s += len;
 	}
@@ -255,18 +255,18 @@ char *
 text_count(int64 n)
 {
 	char		digits[32];
-	PQExpBufferData buf;
+	StringInfoData buf;
 	char	   *p = digits;
 
 	if (n == GLPERF_NULL_INT)
 		return pg_strdup("?");
 	snprintf(digits, sizeof(digits), INT64_FORMAT, n);
-	initPQExpBuffer(&buf);
+	initStringInfo(&buf);
 	for (; *p; p++)
 	{
-		appendPQExpBufferChar(&buf, *p);
+		appendStringInfoChar(&buf, *p);
 		if (*p != '-' && p[1] && strlen(p + 1) % 3 == 0)
-			appendPQExpBufferChar(&buf, ',');
+			appendStringInfoChar(&buf, ',');
 	}
 	return buf.data;
 }
