@@ -207,7 +207,8 @@ if [ ${#tap[@]} -gt 0 ]; then
 		if [ "$b" != 0 ]; then
 			broken+=("$f")
 			grep -vE '^(ok |[+]{3} |make: )' "$W/$n.log" | tail -n 80
-			for log in tmp_check/log/*; do
+			tail -n 15 "tmp_check/log/regress_log_$n" 2>/dev/null
+			for log in tmp_check/log/*.log; do
 				grep -E 'PANIC|terminated by signal|TRAP:|could not' "$log" |
 					tail -n 5 | sed "s|^|$(basename "$log"): |"
 			done

@@ -231,27 +231,16 @@ for my $f (glob('dashboards/*.json'))
 if (-f 'docs/reference.md')
 {
 	my $doc = slurp('docs/reference.md');
-	for my $f (glob('extension/install/*.sql'))
-	{
-		my $sql = slurp($f);
-		while ($sql =~ /^CREATE\s+(?:VIEW|TABLE|FUNCTION)\s+(?:glperf\.)?(\w+)/gm)
-		{
-			my ($name, $at) = ($1, $-[0]);
-			next if $name =~ /^_/;
-			complain("$f:" . line_of($sql, $at), "$name is not in docs/reference.md",
-				'document it there, with units and meaning of NULL')
-			  unless $doc =~ /\b\Q$name\E\b/;
-		}
-	}
-	for my $f (glob('extension/*.c'))
+	for my $f (glob('extension/install/*.sql'), glob('extension/*.c'))
 	{
 		my $src = slurp($f);
-		while ($src =~ /DefineCustom\w+Variable\s*\(\s*"([\w.]+)"/g)
-		{
-			complain("$f:" . line_of($src, $-[0]), "setting $1 is not in docs/reference.md",
-				'document it there, with unit, default and special values')
-			  unless $doc =~ /\Q$1\E/;
-		}
+		my @names = $f =~ /sql$/
+		  ? $src =~ /^CREATE\s+(?:VIEW|TABLE|FUNCTION)\s+(?:glperf\.)?(\w+)/gm
+		  : $src =~ /DefineCustom\w+Variable\s*\(\s*"([\w.]+)"/g;
+		my %absent = map { $_ => 1 } grep { $doc !~ /\b\Q$_\E\b/ } @names;
+		complain($f, 'not in docs/reference.md: ' . join(' ', sort keys %absent),
+			'document them there: columns, units, defaults, meaning of NULL')
+		  if %absent;
 	}
 }
 

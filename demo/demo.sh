@@ -13,6 +13,8 @@
 # Environment:
 #	GLPERF_DEMO_ROWS	executions to load (2000000)
 #	GLPERF_DEMO_SECONDS	length of each of the two periods of traffic (30)
+#	GLPERF_DEMO_INSTALLED	pg_config of a server with glperf installed, to be
+#						used instead of building and copying (for tests)
 #	GLPERF_DEMO_PORT	first TCP port to try, on 127.0.0.1 only (54321)
 #	TMPDIR				where the server's files go (/var/tmp)
 set -uo pipefail
@@ -140,18 +142,22 @@ pc=${PG_CONFIG:-}
 [ -n "$pc" ] || for pc in /usr/lib/postgresql/15/bin/pg_config pg_config; do
 	[ ! -x "$pc" ] || break
 done
-P=$(bash .ci/private-pg.sh "$run_dir/pg" "$pc") || exit 1
-bin=$("$P" --bindir)
-copy_tree "$run_dir/src"
 build()
 {
 	make -s -C "$run_dir/src" PG_CONFIG="$P" with_llvm=no all install
 }
-run build >"$run_dir/build.log" 2>&1 || { cat "$run_dir/build.log"; die "build failed"; }
+P=${GLPERF_DEMO_INSTALLED:-}
+if [ -z "$P" ]; then
+	P=$(bash .ci/private-pg.sh "$run_dir/pg" "$pc") || exit 1
+	copy_tree "$run_dir/src"
+	run build >"$run_dir/build.log" 2>&1 ||
+		{ cat "$run_dir/build.log"; die "build failed"; }
+fi
+bin=$("$P" --bindir)
 mkdir -p "$run_dir/log"
 cp -r demo "$run_dir/"
 [ "$(id -u)" != 0 ] || chown -R "$PGU" "$run_dir"
-echo "built and installed; $("$bin/postgres" -V)"
+echo "installed: $("$bin/glperf-advisor" --version), $("$bin/postgres" -V)"
 
 # --- server: unix socket in a directory that only its user may enter, and a
 # TCP port of the loopback interface, with a password that nobody else knows
@@ -202,10 +208,8 @@ sql() { untracked "$bin/psql" -X -q -v ON_ERROR_STOP=1 "$@"; }
 value() { untracked "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"; }
 show()
 {
-	as "$bin/psql" -X -q -P pager=off -P columns="$columns" -v ON_ERROR_STOP=1 "$@"
+	as "$bin/psql" -X -q -P pager=off -v ON_ERROR_STOP=1 "$@"
 }
-columns=$([ ! -t 1 ] || tput cols 2>/dev/null)
-[ "${columns:-0}" -ge 120 ] || columns=140
 
 PGDATABASE=postgres sql -c "CREATE ROLE platform LOGIN" \
 	-c "CREATE DATABASE platform OWNER platform" || exit 1

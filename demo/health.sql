@@ -1,8 +1,7 @@
 -- What needs attention first; the rest is counted.
-\pset format wrapped
-SELECT area, left(object, 40) AS object, check_id,
-	round(value::numeric, 1) AS value, unit, status,
-	message || coalesce(E'\n-> ' || remedy, '') AS "message -> remedy"
+SELECT status, area, check_id, round(value::numeric, 1) || ' ' || unit AS value,
+	rtrim(regexp_replace(message || coalesce(E'\n-> ' || remedy, ''),
+		'([^\n]{1,76})(\s+|$)', E'\\1\n', 'g'), E'\n') AS "message -> remedy"
 FROM glperf.health
 WHERE status <> 'ok'
 ORDER BY array_position(ARRAY['critical', 'warning', 'unknown'], status), area, object;

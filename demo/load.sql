@@ -19,9 +19,9 @@ SELECT i, f || CASE WHEN r = '' THEN '' ELSE '-' || r END,
 	1 + i % 30, (ARRAY['compute', 'fetch', 'report', 'llm'])[1 + i % 4]
 FROM (
 	SELECT row_number() OVER (ORDER BY r_no, f_no)::int AS i, f, r
-	FROM unnest(ARRAY['calculator', 'grid-factor', 'emissions-report',
-		'fuel-mix', 'weather', 'forecast', 'anomaly', 'audit', 'summary',
-		'document-reader', 'unit-converter', 'benchmark'])
+	FROM unnest(ARRAY['document-reader', 'grid-factor', 'emissions-report',
+		'fuel-mix', 'weather', 'forecast', 'anomaly', 'calculator', 'audit',
+		'summary', 'unit-converter', 'benchmark'])
 		WITH ORDINALITY AS f (f, f_no),
 		unnest(ARRAY['', 'eu', 'us', 'apac', 'uk', 'in', 'br', 'za', 'ca',
 		'au']) WITH ORDINALITY AS r (r, r_no)) n;
