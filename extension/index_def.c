@@ -10,6 +10,7 @@
  */
 #include "index_def.h"
 
+#include "access/amapi.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -27,6 +28,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+
+#include "trust.h"
 
 /* Resolve operator class and collation of one key column. */
 static bool
@@ -255,6 +258,35 @@ append_elem(GlperfIndexDef *def, Relation rel, IndexElem *elem, bool include)
 						INDEX_MAX_KEYS)));
 }
 
+/* Raise what CREATE INDEX would about things an access method cannot do. */
+static void
+check_access_method(Oid amoid, IndexStmt *stmt)
+{
+	const IndexAmRoutine *am = GetIndexAmRoutineByAmId(amoid, false);
+	const char *missing = NULL;
+	ListCell   *lc;
+
+	if (stmt->unique && !am->amcanunique)
+		missing = "unique indexes";
+	else if (stmt->indexIncludingParams && !am->amcaninclude)
+		missing = "included columns";
+	else if (list_length(stmt->indexParams) > 1 && !am->amcanmulticol)
+		missing = "multicolumn indexes";
+	foreach(lc, stmt->indexParams)
+	{
+		IndexElem  *elem = lfirst_node(IndexElem, lc);
+
+		if (!am->amcanorder && (elem->ordering != SORTBY_DEFAULT ||
+								elem->nulls_ordering != SORTBY_NULLS_DEFAULT))
+			missing = "ASC, DESC and NULLS options";
+	}
+	if (missing)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("access method \"%s\" does not support %s",
+						get_am_name(amoid), missing)));
+}
+
 GlperfIndexDef *
 glperf_index_def_from_stmt(IndexStmt *stmt, const char *ddl)
 {
@@ -273,7 +305,11 @@ glperf_index_def_from_stmt(IndexStmt *stmt, const char *ddl)
 				 errhint("Name a table, a materialized view or a partitioned table.")));
 	def->relid = RelationGetRelid(rel);
 	def->amoid = get_index_am_oid(stmt->accessMethod, false);
+	check_access_method(def->amoid, stmt);
 	stmt = transformIndexStmt(def->relid, stmt, ddl);
+	foreach(lc, stmt->indexParams)
+		glperf_trust_expr(lfirst_node(IndexElem, lc)->expr);
+	glperf_trust_expr(stmt->whereClause);
 
 	foreach(lc, stmt->indexParams)
 		append_elem(def, rel, (IndexElem *) lfirst(lc), false);

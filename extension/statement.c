@@ -7,8 +7,7 @@
  * post_parse_analyze_hook, which would enter our own planning into
  * pg_stat_statements.
  *
- * Functions are looked at before the planner can fold them, see
- * untrusted_function().
+ * Functions are looked at before the planner can fold them, see trust.c.
  */
 #include "statement.h"
 
@@ -35,77 +34,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-/*
- * Does the current role have rights that make code run at plan time
- * dangerous?  Read-only mode stops writes, but not COPY ... TO PROGRAM.
- */
-static bool
-role_is_powerful(void)
-{
-	Oid			role = GetUserId();
-
-	return superuser_arg(role) ||
-		has_privs_of_role(role, ROLE_PG_EXECUTE_SERVER_PROGRAM) ||
-		has_privs_of_role(role, ROLE_PG_WRITE_SERVER_FILES);
-}
-
-/*
- * May the planner evaluate this function?  Built-in functions and those
- * written in C come from an administrator.  Volatile ones are never folded.
- * Anything else could run any code with the role's rights.
- */
-static bool
-untrusted_function(Oid funcid, void *context)
-{
-	HeapTuple	tup;
-	Form_pg_proc proc;
-	bool		untrusted;
-
-	if (funcid < FirstNormalObjectId)
-		return false;
-	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	if (!HeapTupleIsValid(tup))
-		return false;
-	proc = (Form_pg_proc) GETSTRUCT(tup);
-	untrusted = proc->provolatile != PROVOLATILE_VOLATILE &&
-		proc->prolang != INTERNALlanguageId && proc->prolang != ClanguageId;
-	ReleaseSysCache(tup);
-	if (untrusted)
-		*(Oid *) context = funcid;
-	return untrusted;
-}
-
-/* Walk a Query for functions that must not be folded. */
-static bool
-untrusted_walker(Node *node, Oid *found)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, untrusted_walker,
-								 (void *) found, 0);
-	if (check_functions_in_node(node, untrusted_function, (void *) found))
-		return true;
-	return expression_tree_walker(node, untrusted_walker, (void *) found);
-}
-
-/* Refuse statements whose planning would run code we cannot answer for. */
-static void
-check_functions(Query *query)
-{
-	Oid			found = InvalidOid;
-
-	if (!role_is_powerful())
-		return;
-	if (untrusted_walker((Node *) query, &found))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("calls function %s.%s(), which planning would run with the rights of role \"%s\"",
-						quote_identifier(get_namespace_name(get_func_namespace(found))),
-						quote_identifier(get_func_name(found)),
-						GetUserNameFromId(GetUserId(), true)),
-				 errhint("Run such statements as a role that is not a superuser.")));
-}
+#include "trust.h"
 
 /* The only statement of a text, or an error. */
 static RawStmt *
@@ -188,7 +117,8 @@ bind_params(const GlperfStatement *stmt, Oid *types, int ntypes,
 		/* an invalid type makes the planner leave the parameter alone */
 		prm->ptype = InvalidOid;
 		prm->isnull = true;
-		if (stmt->param_values == NULL || i >= stmt->nparams)
+		if (stmt->param_values == NULL || i >= stmt->nparams ||
+			!glperf_trust_input(types[i]))
 			continue;
 		prm->ptype = types[i];
 		prm->pflags = PARAM_FLAG_CONST;
@@ -261,5 +191,5 @@ glperf_statement_analyse(const GlperfStatement *stmt, GlperfAnalysed *result)
 	bind_limit(stmt, query, result->params);
 	result->queries = QueryRewrite(query);
 	for (int i = 0; i < list_length(result->queries); i++)
-		check_functions((Query *) list_nth(result->queries, i));
+		glperf_trust_query((Query *) list_nth(result->queries, i));
 }

@@ -1,0 +1,31 @@
+/*
+ * trust.h
+ *		Whose code may run while a statement is planned.
+ */
+#ifndef GLPERF_TRUST_H
+#define GLPERF_TRUST_H
+
+#include "compat.h"
+
+#include "nodes/nodes.h"
+#include "nodes/parsenodes.h"
+
+/*
+ * All of these raise ERRCODE_FEATURE_NOT_SUPPORTED when planning would run
+ * somebody else's code with rights that read-only mode does not contain, and
+ * return at once when the current role has no such rights.
+ */
+
+/* A query after rewriting, and the tables, indexes and constraints below it. */
+extern void glperf_trust_query(Query *query);
+
+/* An expression or predicate in the text of an index definition. */
+extern void glperf_trust_expr(Node *expr);
+
+/* What a table carries that its owner wrote; takes no lock. */
+extern void glperf_trust_table(Oid relid);
+
+/* May a value of this type be made from text? */
+extern bool glperf_trust_input(Oid type);
+
+#endif							/* GLPERF_TRUST_H */
