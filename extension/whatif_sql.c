@@ -8,6 +8,7 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -16,6 +17,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -83,6 +85,19 @@ hide_dropped(WhatifCall *call, DropStmt *drop)
 	}
 }
 
+/*
+ * The estimated size tells how many rows satisfy a predicate, so whoever may
+ * not read the table may not ask.
+ */
+static void
+check_readable(Oid relid)
+{
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV,
+					   get_relkind_objtype(get_rel_relkind(relid)),
+					   get_rel_name(relid));
+}
+
 /* Turn one DDL text into a definition or a hidden index. */
 static void
 take_ddl(WhatifCall *call, const char *ddl)
@@ -103,6 +118,8 @@ take_ddl(WhatifCall *call, const char *ddl)
 	{
 		GlperfIndexDef *def = glperf_index_def_from_stmt((IndexStmt *) node, ddl);
 
+		if (def->pred)
+			check_readable(def->relid);
 		glperf_whatif_set_size(def);
 		call->whatif.defs[call->whatif.ndefs++] = def;
 	}
