@@ -257,8 +257,11 @@ apply_one(const AdvisorOptions *opts, Advice *advice, Recommendation *rec)
 		return;
 	}
 
-	pg_log_info("%d of %d: %s", (int) rec->rank, advice->nrecommendations,
-				text_clean(rec->ddl));
+	pg_log_info("%d of %d: %s %s (%d %s)", (int) rec->rank,
+				advice->nrecommendations, text_clean(rec->action),
+				text_clean(rec->index_name ? rec->index_name :
+						   rec->table_name),
+				rec->steps.n, rec->steps.n == 1 ? "step" : "steps");
 	while (rec->steps_done < rec->steps.n)
 	{
 		result = do_step(opts, rec, rec->steps.items[rec->steps_done]);

@@ -317,6 +317,7 @@ begin_read_only(const AdvisorOptions *opts)
 
 	PQclear(db_run_or_fail("could not begin a transaction",
 						   "BEGIN TRANSACTION READ ONLY", 0, NULL));
+	db_stay_out_of_workload(true);
 	if (user_search_path == NULL)
 	{
 		res = db_run_or_fail("could not read a setting",
@@ -326,7 +327,6 @@ begin_read_only(const AdvisorOptions *opts)
 		PQclear(res);
 	}
 	db_set_setting("search_path", db_safe_search_path, true);
-	db_stay_out_of_workload(true);
 	snprintf(timeout, sizeof(timeout), "%d", opts->statement_timeout_ms);
 	db_set_setting("statement_timeout", timeout, true);
 	snprintf(timeout, sizeof(timeout), "%d", ANALYSIS_LOCK_TIMEOUT_MS);

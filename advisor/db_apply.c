@@ -80,6 +80,7 @@ db_apply_lock(void)
 	}
 	PQclear(res);
 
+	db_stay_out_of_workload(false);
 	res = db_run_or_fail("could not take the lock of --apply",
 						 "SELECT pg_catalog.pg_try_advisory_lock($1::int8)",
 						 1, params);
@@ -98,7 +99,6 @@ db_apply_settings(const AdvisorOptions *opts)
 	PGresult   *res;
 
 	db_set_setting("search_path", db_safe_search_path, false);
-	db_stay_out_of_workload(false);
 	db_set_setting("statement_timeout", "0", false);
 	db_set_lock_timeout(opts->lock_timeout_ms);
 

@@ -233,5 +233,26 @@ my $quiet = advisor($node, '--quiet');
 is($quiet->{status}, 0, '--quiet without news: status 0');
 is($quiet->{out} . $quiet->{err}, '', '... and not a word');
 
+# --- existing indexes
+
+$node->safe_psql('postgres', 'CREATE INDEX orders_twice ON orders (id)');
+my ($note) = grep { $_->{index_name} eq 'orders_twice' }
+  @{ advice($node)->{existing_indexes} };
+is($note->{verdict}, 'duplicate', 'a superfluous index is in the JSON report');
+is($note->{drop_ddl}, 'DROP INDEX CONCURRENTLY public.orders_twice',
+	'... with the statement to drop it');
+like(advisor($node)->{out},
+	qr/^Existing indexes worth a look\n.* public\.orders_twice +\| .*duplicate/ms,
+	'... and in the text');
+
+# --- our own statements stay out of the workload, besides BEGIN
+
+$node->safe_psql('postgres', 'SELECT pg_stat_statements_reset()');
+advice($node);
+is( $node->safe_psql('postgres', q{
+SELECT string_agg(query, ';') FROM pg_stat_statements
+WHERE query NOT LIKE '%pg_stat_statements%'}),
+	'BEGIN TRANSACTION READ ONLY', 'a run leaves no trace in pg_stat_statements');
+
 $node->stop;
 done_testing();
