@@ -18,8 +18,7 @@
  */
 #include "compat.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
+#include <fcntl.h>
 
 #include "access/htup_details.h"
 #include "access/rmgr.h"
@@ -51,8 +50,6 @@ typedef struct WalScan
 	TimeLineID	tli;			/* newest timeline of this node's WAL */
 	XLogRecPtr	limit;			/* end of the WAL that may be read */
 	bool		reached_limit;	/* the reader asked for more than that */
-	XLogSegNo	segno;			/* segment that seg_tli belongs to */
-	TimeLineID	seg_tli;		/* timeline in its file's name; 0 = none yet */
 } WalScan;
 
 PG_FUNCTION_INFO_V1(glperf_wal_position);
@@ -83,26 +80,37 @@ readable_wal_end(TimeLineID *tli)
 }
 
 /*
- * Find the file of a segment, newest timeline first: after a promotion the
- * segments before the switch exist under the old timeline's name only.
+ * Make the reader's open file that of a segment, looking at the newest
+ * timeline first: after a promotion the segments before the switch exist
+ * under the old timeline's name only.
  *
- * Returns the timeline in the file's name, or 0 when there is no such file.
+ * WALRead() then has nothing to open, so a file that isn't there is no error.
+ * Returns false in that case.
  */
-static TimeLineID
-segment_timeline(XLogSegNo segno, TimeLineID newest)
+static bool
+open_segment(XLogReaderState *reader, XLogSegNo segno, TimeLineID newest)
 {
 	TimeLineID	tli = newest;
+
+	if (reader->seg.ws_file >= 0)
+		wal_segment_close(reader);
 
 	for (int i = 0; i < GLPERF_WAL_TIMELINES && tli > 0; i++, tli--)
 	{
 		char		path[MAXPGPATH];
-		struct stat st;
+		int			file;
 
 		XLogFilePath(path, tli, segno, wal_segment_size);
-		if (stat(path, &st) == 0)
-			return tli;
+		file = BasicOpenFile(path, O_RDONLY | PG_BINARY);
+		if (file >= 0)
+		{
+			reader->seg.ws_file = file;
+			reader->seg.ws_segno = segno;
+			reader->seg.ws_tli = tli;
+			return true;
+		}
 	}
-	return 0;
+	return false;
 }
 
 /*
@@ -129,14 +137,10 @@ scan_read_page(XLogReaderState *reader, XLogRecPtr page, int wanted,
 		count = scan->limit - page;
 
 	XLByteToSeg(page, segno, wal_segment_size);
-	if (scan->seg_tli == 0 || segno != scan->segno)
-	{
-		scan->segno = segno;
-		scan->seg_tli = segment_timeline(segno, scan->tli);
-		if (scan->seg_tli == 0)
-			return -1;
-	}
-	if (!WALRead(reader, buffer, page, count, scan->seg_tli, &error))
+	if ((reader->seg.ws_file < 0 || reader->seg.ws_segno != segno) &&
+		!open_segment(reader, segno, scan->tli))
+		return -1;
+	if (!WALRead(reader, buffer, page, count, reader->seg.ws_tli, &error))
 		return -1;
 	return count;
 }

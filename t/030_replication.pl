@@ -340,11 +340,16 @@ isnt(lag($standby)->{status}, 'ok', 'lost slot: the standby is not ok');
 # reconnecting doesn't help any more, and doesn't look as if it did
 $standby->safe_psql('postgres', 'ALTER SYSTEM RESET primary_conninfo');
 $standby->reload;
-sleep 2;
-$here = lag($standby);
-is($here->{state}, 'disconnected',
-	'lost slot: the standby tries again and stays disconnected');
-isnt($here->{status}, 'ok', 'and not ok');
+my %tries;
+$until = time + 3;
+while (time < $until)
+{
+	$here = lag($standby);
+	$tries{"$here->{state} $here->{status}"}++;
+}
+is(join(', ', grep { !/^disconnected (warning|critical)$|^unknown unknown$/ }
+		  sort keys %tries), '',
+	'lost slot: the standby tries again in vain, and is never ok');
 $standby->stop;
 
 #

@@ -190,6 +190,8 @@ $subscriber->poll_query_until('postgres',
 	"SELECT coalesce(max(apply_errors), 1) > 0 FROM glperf.replication "
 	  . "WHERE kind = 'subscription'")
   or die 'no conflict';
+$publisher->safe_psql('postgres',
+	"UPDATE glperf.threshold SET warning = 0.1 WHERE id = 'replication_lag'");
 my (%here, %there);
 my $until = time + 4;
 while (time < $until)
@@ -207,6 +209,8 @@ is(join(', ', grep { !/critical$/ } sort keys %here), '',
 is(join(', ', grep { /ok/ } sort keys %there), '',
 	'publisher: and its slot is never ok')
   or diag(explain(\%there));
+$publisher->safe_psql('postgres',
+	"UPDATE glperf.threshold SET warning = 10 WHERE id = 'replication_lag'");
 cmp_ok($subscriber->safe_psql('postgres',
 	"SELECT apply_errors FROM glperf.replication WHERE name = 's'"),
 	'>', 0, 'subscription: errors are counted');

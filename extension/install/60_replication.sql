@@ -87,19 +87,28 @@ WITH setting AS MATERIALIZED (
 ), node AS MATERIALIZED (
 	SELECT w.*,
 		r.pid IS NOT NULL AND r.status = 'streaming' AS connected,
+		-- A receiver sets both stamps to one value when it starts, and calls
+		-- itself streaming before upstream has agreed to it.
+		coalesce(r.last_msg_send_time = r.last_msg_receipt_time, false)
+			AS nothing_heard,
 		r.status AS receiver_status,
 		r.latest_end_lsn,
 		coalesce(r.sender_host || ':' || r.sender_port::text,
 				 'the primary') AS upstream,
 		pg_catalog.current_setting('primary_conninfo', true) <> ''
 			AS has_upstream,
-		-- age of the last word from upstream, by whichever clock is worse
+		-- by our own clock, as the sender's may differ
 		extract(epoch FROM pg_catalog.clock_timestamp()
-			- least(r.last_msg_send_time, r.last_msg_receipt_time))::float8
-			AS message_age_s,
-		greatest(extract(epoch FROM r.last_msg_send_time
-			- r.last_msg_receipt_time)::float8, 0) AS clock_behind_s,
-		greatest(w.current_lsn, r.latest_end_lsn) AS known_end_lsn
+			- r.last_msg_receipt_time)::float8 AS message_age_s,
+		extract(epoch FROM r.last_msg_receipt_time
+			- r.last_msg_send_time)::float8 AS clock_offset_s,
+		greatest(w.current_lsn, r.latest_end_lsn) AS known_end_lsn,
+		-- announced by upstream, not here yet: what a slow link holds back
+		coalesce(r.latest_end_lsn > greatest(w.current_lsn, r.written_lsn),
+				 false) AS in_transit,
+		extract(epoch FROM pg_catalog.clock_timestamp() - r.latest_end_time
+			- (r.last_msg_receipt_time - r.last_msg_send_time))::float8
+			AS announced_s
 	FROM glperf.wal_position() AS w
 	LEFT JOIN pg_catalog.pg_stat_wal_receiver AS r ON w.in_recovery
 ), measured AS MATERIALIZED (
@@ -107,12 +116,13 @@ WITH setting AS MATERIALIZED (
 		(n.known_end_lsn - n.replay_lsn)::int8 AS behind_bytes,
 		extract(epoch FROM pg_catalog.clock_timestamp()
 			- n.last_xact_replay_at)::float8 AS last_xact_age_s,
-		-- Received commits that aren't replayed; a primary whose clock runs
-		-- ahead of ours stamps its messages and its commits alike.
+		-- Received commits that aren't replayed.  A primary whose clock runs
+		-- ahead of ours stamps its messages and its commits alike; one that
+		-- seems to run behind may as well be far away, so leave that.
 		CASE
-			WHEN NOT n.in_recovery OR n.known_end_lsn <= n.replay_lsn THEN 0
+			WHEN NOT n.in_recovery OR n.current_lsn <= n.replay_lsn THEN 0
 			ELSE glperf.position_age_s(n.replay_lsn)
-				+ coalesce(n.clock_behind_s, 0)
+				+ coalesce(greatest(- n.clock_offset_s, 0), 0)
 		END AS pending_s,
 		-- A receiver asks for a sign of life after half its timeout.
 		n.connected AND s.receiver_timeout_s > 0
@@ -126,44 +136,57 @@ WITH setting AS MATERIALIZED (
 	WHERE t.id = 'replication_lag'
 ), bounded AS MATERIALIZED (
 	SELECT m.*,
-		CASE
-			WHEN NOT m.in_recovery THEN 'primary'
-			WHEN NOT m.connected AND NOT m.has_upstream THEN 'unknown'
-			WHEN NOT m.connected THEN 'disconnected'
-			WHEN m.stalled THEN 'stalled'
-			WHEN m.silent THEN 'unknown'
-			WHEN m.replay_pause <> 'not paused' THEN 'paused'
-			WHEN m.pending_s IS NULL THEN 'behind'
-			WHEN glperf.verdict('replication_lag',
-					m.pending_s - m.apply_delay_s) <> 'ok' THEN 'behind'
-			ELSE 'ok'
-		END AS state,
-		-- While the link is up everything before known_end_lsn was all that
-		-- existed when upstream last spoke; the last replayed commit is a
-		-- bound too, and the only one without a link.
+		m.pending_s IS NOT NULL AND NOT m.in_transit AS exact,
+		greatest(m.pending_s, 0,
+			CASE WHEN m.in_transit THEN m.announced_s END) AS at_least_s,
+		-- The last replayed commit is always a bound, and the only one while
+		-- WAL is missing.  Else everything before known_end_lsn was all that
+		-- existed when upstream last spoke.
 		CASE
 			WHEN NOT m.in_recovery THEN 0
-			WHEN m.connected THEN
+			WHEN m.pending_s IS NULL OR m.in_transit OR NOT m.connected
+				OR m.nothing_heard THEN m.last_xact_age_s
+			WHEN m.stalled OR m.silent THEN
 				least(greatest(m.pending_s, m.message_age_s),
 					  m.last_xact_age_s)
-			ELSE m.last_xact_age_s
+			ELSE m.pending_s
 		END AS at_most_s
 	FROM measured AS m
+), stated AS MATERIALIZED (
+	SELECT b.*,
+		CASE
+			WHEN NOT b.in_recovery THEN 'primary'
+			WHEN NOT b.connected AND NOT b.has_upstream THEN 'unknown'
+			WHEN NOT b.connected THEN 'disconnected'
+			WHEN b.stalled THEN 'stalled'
+			WHEN b.silent OR b.nothing_heard THEN 'unknown'
+			WHEN b.replay_pause <> 'not paused' THEN 'paused'
+			WHEN glperf.verdict('replication_lag',
+					b.at_most_s - b.apply_delay_s) = 'ok' THEN 'ok'
+			ELSE 'behind'
+		END AS state
+	FROM bounded AS b
 ), judged AS (
 	SELECT b.*,
 		CASE
-			WHEN b.state IN ('primary', 'ok', 'behind', 'paused')
-				THEN b.pending_s
+			WHEN b.state NOT IN ('primary', 'ok', 'behind', 'paused') THEN NULL
+			WHEN b.exact OR b.state = 'ok' THEN b.at_most_s
 		END AS lag_s,
 		CASE b.state
 			WHEN 'primary' THEN 'ok'
 			WHEN 'ok' THEN 'ok'
 			WHEN 'behind' THEN
-				glperf.verdict('replication_lag',
-							   b.pending_s - b.apply_delay_s)
+				CASE
+					WHEN b.exact THEN
+						glperf.verdict('replication_lag',
+									   b.at_most_s - b.apply_delay_s)
+					ELSE glperf.worse_status('warning',
+						glperf.verdict('replication_lag',
+									   b.at_least_s - b.apply_delay_s))
+				END
 			WHEN 'paused' THEN
 				glperf.worse_status('warning',
-					glperf.verdict('replication_lag', b.pending_s))
+					glperf.verdict('replication_lag', b.at_least_s))
 			WHEN 'stalled' THEN
 				glperf.worse_status('warning',
 					glperf.verdict('replication_lag', b.at_most_s))
@@ -178,8 +201,16 @@ WITH setting AS MATERIALIZED (
 					WHEN 'ok' THEN 'ok'
 					ELSE 'unknown'
 				END
-		END AS status
-	FROM bounded AS b
+		END AS status,
+		CASE
+			WHEN b.exact THEN
+				pg_catalog.round(b.pending_s::numeric, 1)::text || ' s'
+			ELSE pg_catalog.format('%s to %s s',
+				pg_catalog.round(b.at_least_s::numeric, 1),
+				coalesce(pg_catalog.round(b.at_most_s::numeric, 1)::text,
+						 'unknown'))
+		END AS lag_words
+	FROM stated AS b
 )
 SELECT
 	pg_catalog.now() AS time,
@@ -187,15 +218,10 @@ SELECT
 	j.state,
 	CASE WHEN j.in_recovery THEN j.behind_bytes ELSE 0 END AS lag_bytes,
 	j.lag_s,
-	CASE
-		WHEN j.lag_s IS NOT NULL THEN j.lag_s
-		ELSE j.pending_s
-	END AS lag_at_least_s,
-	CASE
-		WHEN j.lag_s IS NOT NULL THEN j.lag_s
-		ELSE j.at_most_s
-	END AS lag_at_most_s,
+	j.at_least_s AS lag_at_least_s,
+	j.at_most_s AS lag_at_most_s,
 	CASE WHEN j.in_recovery THEN j.message_age_s END AS last_message_age_s,
+	CASE WHEN j.in_recovery THEN j.clock_offset_s END AS clock_offset_s,
 	CASE WHEN j.in_recovery THEN j.last_xact_age_s END
 		AS last_replayed_commit_age_s,
 	CASE WHEN j.in_recovery THEN j.apply_delay_s END AS apply_delay_s,
@@ -203,24 +229,21 @@ SELECT
 	CASE j.state
 		WHEN 'primary' THEN 'this node is the primary'
 		WHEN 'ok' THEN
-			pg_catalog.format('up to date: %s behind',
-				CASE
-					WHEN j.behind_bytes = 0 THEN 'nothing is'
-					ELSE pg_catalog.format('%s s and %s',
-						pg_catalog.round(j.pending_s::numeric, 1),
-						pg_catalog.pg_size_pretty(j.behind_bytes))
-				END)
+			CASE
+				WHEN j.behind_bytes = 0 THEN
+					'up to date: everything announced is replayed'
+				ELSE pg_catalog.format('up to date: %s behind (%s)',
+					j.lag_words, pg_catalog.pg_size_pretty(j.behind_bytes))
+			END
 		WHEN 'behind' THEN
-			pg_catalog.format('replay is %s behind what was received or announced (%s)',
-				pg_catalog.pg_size_pretty(j.behind_bytes),
-				coalesce(pg_catalog.round(j.pending_s::numeric, 1)::text
-						 || ' s', 'seconds are not known'))
+			pg_catalog.format('%s behind (%s)%s',
+				j.lag_words, pg_catalog.pg_size_pretty(j.behind_bytes),
+				CASE WHEN j.in_transit THEN
+					'; a part of that has not arrived yet' ELSE '' END)
 		WHEN 'paused' THEN
-			pg_catalog.format('replay is paused (%s); %s not replayed, %s',
-				j.replay_pause, pg_catalog.pg_size_pretty(j.behind_bytes),
-				coalesce('the oldest commit waits for '
-						 || pg_catalog.round(j.pending_s::numeric, 1)::text
-						 || ' s', 'seconds are not known'))
+			pg_catalog.format('replay is paused (%s); %s behind (%s)',
+				j.replay_pause, j.lag_words,
+				pg_catalog.pg_size_pretty(j.behind_bytes))
 		WHEN 'stalled' THEN
 			pg_catalog.format('the WAL receiver has heard nothing from %s for %s s, though it should have asked; what was written meanwhile is not known here',
 				j.upstream, pg_catalog.round(j.message_age_s::numeric))
@@ -232,6 +255,9 @@ SELECT
 					|| ' s old', 'and no commit was replayed since the start'))
 		ELSE
 			CASE
+				WHEN j.connected AND j.nothing_heard THEN
+					pg_catalog.format('a WAL receiver has started and heard nothing from %s yet',
+						j.upstream)
 				WHEN j.connected THEN
 					pg_catalog.format('nothing heard from %s for %s s, and wal_receiver_timeout = 0 keeps the receiver from asking',
 						j.upstream,
@@ -257,10 +283,14 @@ SELECT
 			'Look at the walreceiver process (stopped? waiting for the disk?) and at the network; the server drops the link after wal_receiver_timeout.'
 		WHEN j.state = 'disconnected' THEN
 			'Read this server''s log for the reason; on the primary look at pg_replication_slots: a standby whose slot is lost has to be rebuilt. Route reads elsewhere meanwhile.'
-		WHEN j.state = 'unknown' AND j.connected THEN
+		WHEN j.state = 'unknown' AND j.connected AND NOT j.nothing_heard THEN
 			'ALTER SYSTEM SET wal_receiver_timeout = ''60s''; SELECT pg_reload_conf();'
 		WHEN j.state = 'behind' AND j.status <> 'ok' THEN
-			'Look for queries that hold replay up (pg_stat_database_conflicts, max_standby_streaming_delay) and for a saturated disk; route reads elsewhere meanwhile.'
+			CASE
+				WHEN j.in_transit THEN
+					'Look at the network and at the WAL rate of the primary; wal_compression makes less of it. Route reads elsewhere meanwhile.'
+				ELSE 'Look for queries that hold replay up (pg_stat_database_conflicts, max_standby_streaming_delay) and for a saturated disk; route reads elsewhere meanwhile.'
+			END
 	END AS remedy
 FROM judged AS j;
 
@@ -269,17 +299,19 @@ COMMENT ON VIEW replication_lag IS
 COMMENT ON COLUMN replication_lag.time IS 'Time of this reading.';
 COMMENT ON COLUMN replication_lag.role IS 'primary or standby.';
 COMMENT ON COLUMN replication_lag.state IS
-'primary; ok; behind (replay doesn''t keep up); paused (replay was paused by somebody); stalled (the receiver hears nothing although it asked); disconnected (no receiver streams); unknown (restored from an archive, or a silent link without wal_receiver_timeout).';
+'primary; ok; behind (the link or replay doesn''t keep up); paused (replay was paused by somebody); stalled (the receiver hears nothing although it asked); disconnected (no receiver streams); unknown (restored from an archive, a receiver that has only started, or a silent link without wal_receiver_timeout).';
 COMMENT ON COLUMN replication_lag.lag_bytes IS
 'WAL received or announced by upstream and not replayed, in bytes; at least this much when stalled or disconnected. 0 on a primary.';
 COMMENT ON COLUMN replication_lag.lag_s IS
-'Seconds since the first commit that isn''t replayed here, 0 when there is none; NULL: can''t be known on this node (stalled, disconnected, or no commit within 16 MB of WAL). Corrected when the primary''s clock is seen to be ahead.';
+'Seconds since the first commit that isn''t replayed here, 0 when there is none; relative to upstream, which on a cascading standby may be behind itself. While WAL is in transit: since the last replayed commit, as long as that is within the limit. NULL: can''t be known here (stalled, disconnected, a slow link, or no commit within 16 MB of WAL); the bounds are. Corrected when the primary''s clock is seen to be ahead.';
 COMMENT ON COLUMN replication_lag.lag_at_least_s IS
-'Lower bound of the lag in seconds: what is known to wait here. NULL: not known.';
+'Lower bound of the lag in seconds: what is known to be missing.';
 COMMENT ON COLUMN replication_lag.lag_at_most_s IS
 'Upper bound of the lag in seconds: nothing older than this is missing. NULL: no bound is known.';
 COMMENT ON COLUMN replication_lag.last_message_age_s IS
 'Seconds since the last message from upstream; up to half of wal_receiver_timeout is normal on an idle link. NULL: no receiver, or a primary.';
+COMMENT ON COLUMN replication_lag.clock_offset_s IS
+'Seconds from the sending of upstream''s last message, by its clock, to its arrival here, by ours: the way it took plus the difference of the clocks. Seconds here mean wrong clocks or a very slow link, and make lags wrong by as much. NULL: no receiver, or a primary.';
 COMMENT ON COLUMN replication_lag.last_replayed_commit_age_s IS
 'The guide''s formula, now() - pg_last_xact_replay_timestamp(), in seconds; not a lag. NULL on a primary or before the first replayed commit.';
 COMMENT ON COLUMN replication_lag.apply_delay_s IS

@@ -1,0 +1,186 @@
+# A link that is too slow: the standby replays whatever arrives at once, while
+# readers see data that is ever older.  What it lacks can't be read here, so
+# the seconds must be bounds that hold, and never ok.  A proxy on the way holds
+# the bytes back.
+use strict;
+use warnings;
+
+use IO::Select;
+use IO::Socket::UNIX;
+use POSIX ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+plan skip_all => 'needs Unix sockets'
+  unless $PostgreSQL::Test::Utils::use_unix_sockets;
+
+my $rate = 200_000;    # bytes a second, once the proxy has been told to
+
+my $primary = PostgreSQL::Test::Cluster->new('primary');
+$primary->init(allows_streaming => 1);
+$primary->append_conf('postgresql.conf', "autovacuum = off\n");
+$primary->start;
+$primary->safe_psql('postgres', 'CREATE EXTENSION glperf; CREATE TABLE t (x int)');
+$primary->backup('base');
+
+my $dir = PostgreSQL::Test::Utils::tempdir_short();
+my $proxy = start_proxy("$dir/.s.PGSQL.1",
+	$primary->host . '/.s.PGSQL.' . $primary->port);
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->append_conf('postgresql.conf',
+	"primary_conninfo = 'host=$dir port=1 application_name=standby'\n"
+	  . "wal_receiver_status_interval = 1s\n");
+$standby->start;
+$primary->safe_psql('postgres', 'INSERT INTO t VALUES (1)');
+$primary->wait_for_catchup($standby);
+$standby->poll_query_until('postgres',
+	"SELECT state = 'ok' AND status = 'ok' FROM glperf.replication_lag")
+  or die 'never ok';
+pass('a fast link is ok');
+
+#
+# Idle for a while, then one transaction of 4 MB, which takes 20 seconds.
+#
+foreach my $node ($primary)
+{
+	$node->safe_psql('postgres',
+		"UPDATE glperf.threshold SET warning = 1, critical = 3 "
+		  . "WHERE id = 'replication_lag'");
+}
+$primary->wait_for_catchup($standby);
+sleep 4;
+kill 'USR1', $proxy;
+$primary->safe_psql('postgres',
+	"SELECT pg_logical_emit_message(true, 'bulk', repeat('y', 4000000))");
+my $written = time;
+
+my $columns = 'state, status, lag_s, lag_at_least_s, lag_at_most_s, lag_bytes';
+my $truth;
+foreach my $wait (2, 4, 6)
+{
+	sleep $written + $wait - time;
+	my ($state, $status, $lag, $least, $most, $bytes) = split /\|/,
+	  $standby->safe_psql('postgres',
+		"SELECT $columns FROM glperf.replication_lag"), -1;
+	$truth = time - $written;
+	is("$state $lag", 'behind ', "after $wait s: behind, by how much isn't known");
+	isnt($status, 'ok', "after $wait s: not ok");
+	ok($least <= $truth + 0.2, "after $wait s: the lower bound holds")
+	  or diag("got $least, truth $truth");
+	ok($most >= $truth, "after $wait s: the upper bound holds");
+	cmp_ok($bytes, '>', 1_000_000, "after $wait s: megabytes behind");
+
+	my $lag_there = $primary->safe_psql('postgres',
+		'SELECT replay_lag_s FROM glperf.replication');
+	$truth = time - $written;
+	ok($lag_there ne '' && abs($lag_there - $truth) < 0.7,
+		"after $wait s: the primary knows the seconds")
+	  or diag("got '$lag_there', truth $truth");
+}
+
+# the link recovers
+kill 'USR2', $proxy;
+ok($standby->poll_query_until('postgres',
+	"SELECT state = 'ok' AND status = 'ok' FROM glperf.replication_lag"),
+	'ok once everything has arrived');
+
+#
+# Many small transactions, more than the link can carry.
+#
+kill 'USR1', $proxy;
+my $writer = IPC::Run::start(
+	[
+		'psql', '-X', '-q', '-d', $primary->connstr('postgres'), '-c', q{
+DO $$
+BEGIN
+	FOR i IN 1..100 LOOP
+		PERFORM pg_logical_emit_message(true, 'load', repeat('y', 100000));
+		COMMIT;
+		PERFORM pg_sleep(0.1);
+	END LOOP;
+END
+$$}
+	]);
+sleep 7;
+my ($state, $status, $least, $most) = split /\|/,
+  $standby->safe_psql('postgres',
+	'SELECT state, status, lag_at_least_s, lag_at_most_s '
+	  . 'FROM glperf.replication_lag');
+$truth = $primary->safe_psql('postgres',
+	'SELECT replay_lag_s FROM glperf.replication');
+cmp_ok($truth, '>', 3, "steady load: the primary knows of $truth s");
+isnt("$state $status", 'ok ok', 'steady load: not ok');
+is($state, 'behind', 'steady load: behind');
+ok($least <= $truth + 0.5 && $most >= $truth - 0.5,
+	'steady load: the truth is between the bounds')
+  or diag("$least .. $most, truth $truth");
+$writer->kill_kill;
+
+$standby->stop('immediate');
+$primary->stop('immediate');
+kill 'TERM', $proxy;
+done_testing();
+
+# Forwards connections from one socket to another in a process of its own,
+# slowly towards the client after SIGUSR1, fast again after SIGUSR2.
+sub start_proxy
+{
+	my ($from, $to) = @_;
+	my $listen = IO::Socket::UNIX->new(Local => $from, Listen => 5)
+	  or die "could not listen on $from: $!";
+	my $pid = fork // die "could not fork: $!";
+	return $pid if $pid;
+
+	my $slow = 0;
+	local $SIG{USR1} = sub { $slow = 1 };
+	local $SIG{USR2} = sub { $slow = 0 };
+	local $SIG{PIPE} = 'IGNORE';
+	local $SIG{TERM} = sub { POSIX::_exit(0) };
+	my %peer;
+	my $select = IO::Select->new($listen);
+	my %from_server;
+	while (1)
+	{
+		foreach my $socket ($select->can_read(1))
+		{
+			if ($socket == $listen)
+			{
+				my $client = $listen->accept or next;
+				my $server = IO::Socket::UNIX->new(Peer => $to);
+				if (!$server)
+				{
+					close $client;
+					next;
+				}
+				$peer{$client} = $server;
+				$peer{$server} = $client;
+				$from_server{$server} = 1;
+				$select->add($client, $server);
+				next;
+			}
+			my $other = $peer{$socket} or next;
+			my $held = $slow && $from_server{$socket};
+			my $got = sysread($socket, my $data, $held ? $rate / 20 : 65536);
+			my $sent = 0;
+			while ($got && $sent < $got)
+			{
+				my $n = syswrite($other, $data, $got - $sent, $sent);
+				next if !defined $n && $!{EINTR};
+				last if !$n;
+				$sent += $n;
+			}
+			next if !defined $got && $!{EINTR};
+			if (!$got || $sent < $got)
+			{
+				$select->remove($socket, $other);
+				delete @peer{ $socket, $other };
+				close $_ foreach $socket, $other;
+				next;
+			}
+			select(undef, undef, undef, $got / $rate) if $held;
+		}
+	}
+}
