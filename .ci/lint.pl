@@ -212,6 +212,13 @@ for my $f (glob('extension/install/*.sql'), glob('extension/upgrades/*.sql'))
 		complain("$f:" . line_of($bare, $-[0]), "literal $1 $2",
 			'join glperf.threshold; the number belongs to include/glperf_thresholds.h');
 	}
+	# how many rows to show, and the length of a name, are no limits
+	while ($bare =~ /(?<!=)[<>]=?\s*(\d+(?:\.\d+)?)\b/g)
+	{
+		complain("$f:" . line_of($bare, $-[0]), "comparison with the literal $1",
+			'join glperf.threshold; the number belongs to include/glperf_thresholds.h')
+		  if $1 > 5 && $1 != 63;
+	}
 }
 
 # dashboards judge by the status column; they hold no limits of their own
@@ -224,6 +231,18 @@ for my $f (glob('dashboards/*.json'))
 		complain("$f:" . line_of($json, $at), 'reads a catalog directly',
 			'select from a glperf view')
 		  if $q =~ /\bpg_(stat_\w+|class|index|catalog)\b/;
+	}
+}
+
+for my $f (glob('dashboards/*.json'))
+{
+	my $json = slurp($f);
+	while ($json =~ /"steps"\s*:\s*\[([^\]]*)\]/g)
+	{
+		my ($steps, $at) = ($1, $-[0]);
+		complain("$f:" . line_of($json, $at), 'a panel has limits of its own',
+			'colour by the status column; limits belong to include/glperf_thresholds.h')
+		  if $steps =~ /"value"\s*:\s*[0-9.]+/;
 	}
 }
 
