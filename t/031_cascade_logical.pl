@@ -1,6 +1,7 @@
-# Lag where WAL takes another way: a cascading standby, across its upstream's
-# promotion to a new timeline, and a logical subscription that is blocked by a
-# lock, fails on a conflict, is switched off, or has no worker.
+# Lag where WAL takes another way: from an archive, through a cascading standby,
+# across its upstream's promotion to a new timeline, and to a logical
+# subscription that is blocked by a lock, fails on a conflict, is switched off,
+# or has no worker.
 use strict;
 use warnings;
 
@@ -10,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
-$primary->init(allows_streaming => 'logical');
+$primary->init(allows_streaming => 'logical', has_archiving => 1);
 $primary->append_conf('postgresql.conf', "autovacuum = off\n");
 $primary->start;
 $primary->safe_psql(
@@ -85,6 +86,32 @@ my $seen = $middle->safe_psql('postgres',
 between($seen, time - $written - 0.7, time - $written + 0.5,
 	'lag of the last one within half a second, seen from a standby');
 $last->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+
+#
+# A standby that restores from the archive has no link to judge by.
+#
+my $archive = PostgreSQL::Test::Cluster->new('archive');
+$archive->init_from_backup($primary, 'base', has_restoring => 1);
+$archive->start;
+my $line = q{
+SELECT role, state, status, lag_s IS NULL, lag_at_most_s > 0, message
+	LIKE 'restores from an archive%'
+FROM glperf.replication_lag};
+$primary->safe_psql('postgres',
+	'INSERT INTO t VALUES (100, NULL); SELECT pg_switch_wal()');
+$archive->poll_query_until('postgres',
+	'SELECT count(*) = 1 FROM t WHERE id = 100')
+  or die 'archive never restored';
+like($archive->safe_psql('postgres', $line),
+	qr/^standby\|unknown\|(ok|unknown)\|t\|t\|t$/,
+	'archive: seconds are not known, but a bound is');
+$primary->safe_psql('postgres', 'DELETE FROM t WHERE id = 100');
+sleep 1;
+is($archive->safe_psql('postgres',
+	"SELECT state FROM glperf.replication_lag WHERE status = 'warning' "
+	  . "OR status = 'critical'"),
+	'', 'archive: no alarm from what is not known');
+$archive->stop;
 
 #
 # The middle one becomes primary: a new timeline, whose first segment holds
