@@ -223,6 +223,12 @@ prepare_candidates(GlperfAdvice *advice)
 			advice->alive[c] = false;
 			continue;
 		}
+		if (advice->options.budget >= 0 &&
+			advice->defs[c]->pages * BLCKSZ > advice->options.budget)
+		{
+			advice->alive[c] = false;
+			continue;
+		}
 		advice->write_costs[c] = glperf_write_cost(advice->defs[c],
 												   advice->writes);
 	}
@@ -331,6 +337,12 @@ select_ratio(void *arg, int statement, const uint64 *config)
 	return glperf_advise_ratio((GlperfAdvice *) arg, statement, config);
 }
 
+static double
+select_bound(void *arg, int statement, const uint64 *config)
+{
+	return glperf_advise_bound((GlperfAdvice *) arg, statement, config);
+}
+
 static bool
 select_stop(void *arg)
 {
@@ -400,6 +412,7 @@ choose(GlperfAdvice *advice)
 	problem.trust = GLPERF_TRUSTED_RATIO;
 	problem.max_regression = 0.1;
 	problem.ratio = select_ratio;
+	problem.bound = select_bound;
 	problem.stop = select_stop;
 	problem.arg = advice;
 	collect_moves(advice, &problem);

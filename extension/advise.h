@@ -129,6 +129,10 @@ extern void glperf_advise_peel(GlperfAdvice *advice);
 extern double glperf_advise_ratio(GlperfAdvice *advice, int s,
 								  const uint64 *config);
 
+/* The same without planning: an upper bound from the plans already made. */
+extern double glperf_advise_bound(GlperfAdvice *advice, int s,
+								  const uint64 *config);
+
 /* Adds to used what the plans of statement s use under config. */
 extern void glperf_advise_used(GlperfAdvice *advice, int s,
 							   const uint64 *config, uint64 *used);

@@ -27,7 +27,10 @@
 #include "sandbox.h"
 
 /* Rounds of planning without the indexes that the last plan used. */
-#define PEEL_ROUNDS		4
+#define WIDE_ROUNDS		2
+#define SLIM_ROUNDS		3
+/* Most members of sets that are planned alone. */
+#define MEMBER_PLANS	6
 
 /* Share of a table that is taken to be all-visible at most. */
 #define MAX_VISIBLE		0.8
@@ -313,6 +316,69 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	return best_possible(planned, cost, cost->config, words);
 }
 
+/* Plan with config, then without what was used, and so on. */
+static void
+peel(GlperfAdvice *advice, GlperfAdviceStatement *statement,
+	 GlperfPlanned *planned, uint64 *config, int rounds)
+{
+	int			words = bitset_words(advice->candidates.n);
+
+	for (int round = 0; round < rounds; round++)
+	{
+		GlperfCost *cost;
+
+		if (glperf_advise_out_of_time(advice))
+		{
+			advice->complete = false;
+			return;
+		}
+		cost = cost_of(advice, statement, planned, config);
+		if (bitset_empty(cost->used, words) ||
+			cost->cost > planned->base_cost * GLPERF_TRUSTED_RATIO)
+			return;
+		for (int w = 0; w < words; w++)
+			config[w] &= ~cost->used[w];
+	}
+}
+
+/*
+ * Plan with each member alone of the sets that were used together, so that
+ * the search knows what a part of them is worth.
+ */
+static void
+plan_members(GlperfAdvice *advice, GlperfAdviceStatement *statement,
+			 GlperfPlanned *planned, uint64 *config)
+{
+	int			words = bitset_words(advice->candidates.n);
+	uint64	   *members = palloc0(words * sizeof(uint64) + 1);
+	int			known = planned->ncosts;
+
+	for (int k = 0; k < known; k++)
+	{
+		int			n = 0;
+
+		for (int c = 0; c < advice->candidates.n; c++)
+			n += bitset_get(planned->costs[k].used, c);
+		if (n > 1)
+			bitset_union(members, planned->costs[k].used, words);
+	}
+	for (int c = 0, n = 0; c < advice->candidates.n && n < MEMBER_PLANS; c++)
+	{
+		if (!bitset_get(members, c))
+			continue;
+		if (glperf_advise_out_of_time(advice))
+		{
+			advice->complete = false;
+			break;
+		}
+		memset(config, 0, words * sizeof(uint64));
+		bitset_add(config, c);
+		(void) cost_of(advice, statement, planned, config);
+		n++;
+	}
+	pfree(members);
+}
+
 void
 glperf_advise_peel(GlperfAdvice *advice)
 {
@@ -328,24 +394,41 @@ glperf_advise_peel(GlperfAdvice *advice)
 			GlperfPlanned *planned = &statement->planned[p];
 
 			memcpy(config, planned->relevant, words * sizeof(uint64));
-			for (int round = 0; round < PEEL_ROUNDS; round++)
-			{
-				GlperfCost *cost;
-
-				if (glperf_advise_out_of_time(advice))
-				{
-					advice->complete = false;
-					return;
-				}
-				cost = cost_of(advice, statement, planned, config);
-				if (bitset_empty(cost->used, words) ||
-					cost->cost > planned->base_cost * GLPERF_TRUSTED_RATIO)
-					break;
-				for (int w = 0; w < words; w++)
-					config[w] &= ~cost->used[w];
-			}
+			peel(advice, statement, planned, config, WIDE_ROUNDS);
+			/* covering indexes hide the slim ones, which cost less space */
+			memcpy(config, planned->relevant, words * sizeof(uint64));
+			for (int c = 0; c < advice->candidates.n; c++)
+				if (advice->defs[c]->ncolumns > advice->defs[c]->nkeys)
+					bitset_del(config, c);
+			peel(advice, statement, planned, config, SLIM_ROUNDS);
+			plan_members(advice, statement, planned, config);
+			if (!advice->complete)
+				return;
 		}
 	}
+}
+
+double
+glperf_advise_bound(GlperfAdvice *advice, int s, const uint64 *config)
+{
+	GlperfAdviceStatement *statement = &advice->statements[s];
+	int			words = bitset_words(advice->candidates.n);
+	double		now = 0;
+	double		then = 0;
+
+	for (int p = 0; p < statement->nplanned; p++)
+	{
+		GlperfPlanned *planned = &statement->planned[p];
+		double		best = planned->base_cost;
+
+		for (int i = 0; i < planned->ncosts; i++)
+			if (planned->costs[i].cost < best &&
+				bitset_subset(planned->costs[i].used, config, words))
+				best = planned->costs[i].cost;
+		now += planned->base_cost;
+		then += best;
+	}
+	return now > 0 ? then / now : 1.0;
 }
 
 double

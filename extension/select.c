@@ -91,12 +91,15 @@ glperf_select_gain(const GlperfSelectProblem *p, const uint64 *config)
 /*
  * Gain of config over the state's set, looking only at statements that the
  * difference can matter to; -1e300 when a statement would regress too much.
+ * Without exact it may be too low, never too high.
  */
 static double
-delta(State *st, const uint64 *config)
+delta(State *st, const uint64 *config, bool exact)
 {
 	const GlperfSelectProblem *p = st->p;
 	double		gain = 0;
+	double		(*ratio_of) (void *, int, const uint64 *) =
+		exact || p->bound == NULL ? p->ratio : p->bound;
 
 	if (p->stop && p->stop(p->arg))
 	{
@@ -120,7 +123,7 @@ delta(State *st, const uint64 *config)
 			touched = (p->relevant[s][w] & (config[w] ^ st->config[w])) != 0;
 		if (!touched)
 			continue;
-		ratio = p->ratio(p->arg, s, config);
+		ratio = ratio_of(p->arg, s, config);
 		if (ratio > 1.0 + p->max_regression && ratio > st->ratio[s])
 			return -1e300;
 		gain += p->weight[s] * (trusted(p, st->ratio[s]) - trusted(p, ratio));
@@ -193,7 +196,7 @@ add_best(State *st, bool per_byte)
 			!fits(p, st->trial) || !irredundant(st, st->trial))
 			continue;
 		added = set_count(p, st->trial) - set_count(p, st->config);
-		gain = delta(st, st->trial);
+		gain = delta(st, st->trial, false);
 		if (gain < p->min_gain * added)
 			continue;
 		bytes = set_sum(p, st->trial, p->size) -
@@ -228,7 +231,7 @@ drop_worst(State *st)
 			continue;
 		memcpy(st->trial, st->config, st->words * sizeof(uint64));
 		bitset_del(st->trial, i);
-		gain = delta(st, st->trial);
+		gain = delta(st, st->trial, true);
 		if (gain > best_gain)
 		{
 			best_gain = gain;
@@ -266,7 +269,7 @@ swap_best(State *st)
 				bitset_subset(st->trial, st->config, st->words) ||
 				!fits(p, st->trial) || !irredundant(st, st->trial))
 				continue;
-			gain = delta(st, st->trial);
+			gain = delta(st, st->trial, false);
 			/* more members must be worth their number */
 			gain -= p->min_gain * Max(0, set_count(p, st->trial) -
 									  set_count(p, st->config));

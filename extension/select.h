@@ -42,6 +42,12 @@ typedef struct GlperfSelectProblem
 	double		max_regression; /* no statement's ratio may exceed 1 + this */
 
 	double		(*ratio) (void *arg, int statement, const uint64 *config);
+
+	/*
+	 * The same without the expense: never below ratio().  May be NULL.  The
+	 * search compares by bound() and makes sure with ratio().
+	 */
+	double		(*bound) (void *arg, int statement, const uint64 *config);
 	bool		(*stop) (void *arg);	/* true: return the best so far */
 	void	   *arg;
 } GlperfSelectProblem;
