@@ -178,7 +178,6 @@ track_io_timing = on
 shared_buffers = 256MB
 maintenance_work_mem = 256MB
 max_wal_size = 4GB
-fsync = off
 log_line_prefix = '%m [%p] %q%a '
 X
 
