@@ -8,12 +8,10 @@
  */
 #include "statement.h"
 
-#include "lib/stringinfo.h"
 #include "common/keywords.h"
+#include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "parser/scanner.h"
-
-#define REPAIR_MAX_TOKENS	20000
 
 typedef struct RepairToken
 {
@@ -22,7 +20,7 @@ typedef struct RepairToken
 	int			end;
 } RepairToken;
 
-/* Cut the text into tokens; NULL when there are too many. */
+/* Cut the text into tokens. */
 static RepairToken *
 scan_tokens(const char *text, int *ntokens)
 {
@@ -41,7 +39,7 @@ scan_tokens(const char *text, int *ntokens)
 
 		if (n > 0)
 			tokens[n - 1].end = token == 0 ? (int) strlen(text) : location;
-		if (token == 0 || n >= REPAIR_MAX_TOKENS)
+		if (token == 0)
 			break;
 		if (n == allocated)
 		{
@@ -77,39 +75,77 @@ token_is_param(const char *text, const RepairToken *token)
 		isdigit((unsigned char) text[token->start + 1]);
 }
 
+/* Is the token a name, quoted or not, that is no keyword? */
+static bool
+token_is_name(const char *text, const RepairToken *token)
+{
+	const char *start = text + token->start;
+	char		word[NAMEDATALEN];
+	int			len = 0;
+
+	if (*start == '"')
+		return true;
+	while (len < NAMEDATALEN - 1 &&
+		   (IS_HIGHBIT_SET(start[len]) || isalnum((unsigned char) start[len]) ||
+			start[len] == '_' || start[len] == '$'))
+	{
+		word[len] = start[len];
+		len++;
+	}
+	word[len] = '\0';
+	return len > 0 && !isdigit((unsigned char) word[0]) && word[0] != '$' &&
+		ScanKeywordLookup(word, &ScanKeywords) < 0;
+}
+
+/* Is the token one of words? */
+static bool
+token_is_one_of(const char *text, const RepairToken *token,
+				const char *const *words, int nwords)
+{
+	for (int i = 0; i < nwords; i++)
+		if (token_is(text, token, words[i]))
+			return true;
+	return false;
+}
+
 /*
- * If a type name written before a constant starts at token i, the number of
- * tokens it takes and the type to cast to; else 0.
+ * If a type name such as may stand before a constant starts at token i, the
+ * number of tokens it takes, modifiers included; else 0.
  */
 static int
-type_prefix(const char *text, const RepairToken *tokens, int n, int i,
-			const char **type)
+type_name(const char *text, const RepairToken *tokens, int n, int i)
 {
-	static const char *const simple[] = {
-		"date", "interval", "timestamp", "timestamptz", "time", "timetz",
-		"bytea", "json", "jsonb", "uuid", "numeric", "inet", "cidr", "bit",
+	/* names of types that are keywords; all others are plain names */
+	static const char *const keywords[] = {
+		"bigint", "bit", "boolean", "char", "character", "dec", "decimal",
+		"double", "float", "int", "integer", "interval", "json", "name",
+		"nchar", "numeric", "real", "smallint", "text", "time", "timestamp",
+		"varchar", "xml",
 	};
+	int			end = i + 1;
 
 	/* a name after a dot, or a column being cast, is no type name */
 	if (i > 0 && (tokens[i - 1].token == '.' ||
 				  strncmp(text + tokens[i - 1].start, "::", 2) == 0))
 		return 0;
-	for (size_t t = 0; t < lengthof(simple); t++)
+	if (token_is_name(text, &tokens[i]))
+		while (end + 1 < n && tokens[end].token == '.')
+			end += 2;
+	else if (!token_is_one_of(text, &tokens[i], keywords, lengthof(keywords)))
+		return 0;
+	if (end < n && (token_is(text, &tokens[end], "precision") ||
+					token_is(text, &tokens[end], "varying")))
+		end++;
+	if (end < n && tokens[end].token == '(')
 	{
-		if (!token_is(text, &tokens[i], simple[t]))
-			continue;
-		*type = simple[t];
-		if (i + 4 < n && token_is(text, &tokens[i + 2], "time") &&
-			token_is(text, &tokens[i + 3], "zone"))
-		{
-			if (token_is(text, &tokens[i + 1], "with"))
-				*type = strncmp(simple[t], "timestamp", 9) == 0 ?
-					"timestamptz" : "timetz";
-			return 4;
-		}
-		return 1;
+		while (end < n && tokens[end].token != ')')
+			end++;
+		end++;
 	}
-	return 0;
+	if (end + 2 < n && token_is(text, &tokens[end + 1], "time") &&
+		token_is(text, &tokens[end + 2], "zone"))
+		end += 3;
+	return end - i;
 }
 
 /* Number of tokens of an interval's unit (day, hour to second) at i. */
@@ -157,19 +193,21 @@ glperf_statement_repair(const char *text)
 		appendBinaryStringInfo(&out, text, tokens[0].start);
 	while (i < n)
 	{
-		const char *type = NULL;
-		int			len = type_prefix(text, tokens, n, i, &type);
+		int			len = type_name(text, tokens, n, i);
 
 		if (len > 0 && i + len < n && token_is_param(text, &tokens[i + len]))
 		{
 			int			param = i + len;
+			bool		interval = token_is(text, &tokens[i], "interval");
 
-			appendStringInfo(&out, "(%.*s::%s) ",
-							 (int) strcspn(text + tokens[param].start + 1,
-										   " \t\r\n,;()+-*/<>=|:") + 1,
-							 text + tokens[param].start, type);
+			/* comments may stand between any two tokens */
+			appendStringInfoChar(&out, '(');
+			append_tokens(&out, text, tokens, param, param + 1);
+			appendStringInfoString(&out, "::");
+			append_tokens(&out, text, tokens, i, param);
+			appendStringInfoString(&out, ") ");
 			i = param + 1;
-			if (strcmp(type, "interval") == 0)
+			if (interval)
 				i += interval_unit(text, tokens, n, i);
 			continue;
 		}
