@@ -217,20 +217,12 @@ prepare_candidates(GlperfAdvice *advice)
 		if (!advice->alive[c])
 			continue;
 		if (glperf_advise_out_of_time(advice) ||
-			!glperf_sandbox_run(GetUserId(), NULL, size_candidate, &job,
-								&failure))
-		{
+			!glperf_sandbox_run_on_table(advice->defs[c]->relid,
+										 size_candidate, &job, &failure))
 			advice->alive[c] = false;
-			continue;
-		}
-		if (advice->options.budget >= 0 &&
-			advice->defs[c]->pages * BLCKSZ > advice->options.budget)
-		{
+		else if (advice->options.budget >= 0 &&
+				 advice->defs[c]->pages * BLCKSZ > advice->options.budget)
 			advice->alive[c] = false;
-			continue;
-		}
-		advice->write_costs[c] = glperf_write_cost(advice->defs[c],
-												   advice->writes);
 	}
 }
 

@@ -387,6 +387,7 @@ glperf_candidates_harvest(void *arg, PlannerInfo *root, RelOptInfo *rel,
 	/* partitions are dealt with at the root of their tree */
 	if (rel->reloptkind != RELOPT_BASEREL || !worth_indexing(rel, rte))
 		return;
+	harvest->big = true;
 	if (glperf_rel_keys(root, rel, rte->relid, &keys))
 	{
 		note_columns(harvest, &keys);

@@ -90,6 +90,7 @@ typedef struct GlperfHarvest
 	GlperfCandidates *set;
 	List	   *proposed;		/* candidate numbers, int list */
 	List	   *tables;			/* Oid list of tables worth an index */
+	bool		big;			/* it reads a table worth an index */
 	List	   *columns;		/* Oid list, relid and attnum in turn: columns
 								 * that an index of use would lead with */
 } GlperfHarvest;

@@ -78,7 +78,7 @@ fits(const GlperfSelectProblem *p, const uint64 *config)
 double
 glperf_select_gain(const GlperfSelectProblem *p, const uint64 *config)
 {
-	double		gain = -set_sum(p, config, p->write_cost);
+	double		gain = 0 - set_sum(p, config, p->write_cost);
 	int			words = bitset_words(p->ncandidates);
 
 	for (int s = 0; s < p->nstatements; s++)
