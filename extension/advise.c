@@ -61,13 +61,17 @@ compare_existing(void *arg)
 	relation_close(table, NoLock);
 }
 
-/* Estimate the size of one candidate. */
+/* Estimate the size and the upkeep of one candidate. */
 static void
 size_candidate(void *arg)
 {
 	CandidateJob *job = arg;
+	GlperfAdvice *advice = job->advice;
+	GlperfIndexDef *def = advice->defs[job->candidate];
 
-	glperf_whatif_set_size(job->advice->defs[job->candidate]);
+	glperf_whatif_set_size(def);
+	advice->write_costs[job->candidate] = glperf_write_cost(def,
+															advice->writes);
 }
 
 /* The direction in which some order wants a column of a table; 0 if none. */
@@ -204,8 +208,8 @@ prepare_candidates(GlperfAdvice *advice)
 		CandidateJob job = {advice, 0, lfirst_oid(lc)};
 
 		/* cannot look at its indexes now: then give no advice on it */
-		if (!glperf_sandbox_run(GetUserId(), NULL, compare_existing, &job,
-								&failure))
+		if (!glperf_sandbox_run_on_table(job.relid, compare_existing, &job,
+										 &failure))
 			for (int c = 0; c < n; c++)
 				if (advice->defs[c]->relid == job.relid)
 					advice->alive[c] = false;
@@ -435,8 +439,10 @@ conclude(GlperfAdvice *advice)
 			continue;
 		}
 		statement->outcome = GLPERF_NO_GAIN;
-		if (statement->planned[0].harvest.tables == NIL)
+		if (!statement->planned[0].harvest.big)
 			statement->reason = "reads no table that is big enough for an index to matter";
+		else if (statement->planned[0].harvest.tables == NIL)
+			statement->reason = "has no condition, join or order that an index could serve";
 		else if (bitset_empty(statement->relevant, words))
 			statement->reason = "the existing indexes serve it as well as any new one could";
 		else if (glperf_advise_ratio(advice, s, statement->relevant) <=

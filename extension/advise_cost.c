@@ -41,10 +41,11 @@ typedef struct PlanJob
 	GlperfAdvice *advice;
 	GlperfAdviceStatement *statement;
 	GlperfPlanned *planned;
-	const GlperfStatement *stmt;
+	GlperfStatement *stmt;
 	const uint64 *config;		/* NULL: harvest */
 	uint64	   *used;
 	double		cost;
+	bool		repair;			/* mend the text first */
 } PlanJob;
 
 bool
@@ -78,6 +79,9 @@ plan_work(void *arg)
 	GlperfWhatif whatif = {0};
 	ListCell   *lc;
 
+	if (job->repair)
+		job->stmt->text = MemoryContextStrdup(job->advice->context,
+											  glperf_statement_repair(job->stmt->text));
 	glperf_statement_analyse(job->stmt, &analysed);
 	whatif.max_visible = MAX_VISIBLE;
 	if (job->config)
@@ -136,31 +140,20 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 				 GlperfPlanned *planned, GlperfFailure *failure)
 {
 	GlperfStatement *stmt = &planned->instance->stmt;
-	PlanJob		job = {advice, statement, planned, stmt, NULL, NULL, 0};
+	PlanJob		job = {advice, statement, planned, stmt, NULL, NULL, 0, false};
 
 	planned->harvest.set = &advice->candidates;
-	if (run_job(&job, failure))
+	if (!run_job(&job, failure))
 	{
-		planned->base_cost = job.cost;
-		return true;
-	}
-	if (failure->sqlerrcode == ERRCODE_SYNTAX_ERROR &&
-		!planned->instance->sampled)
-	{
-		GlperfFailure second;
-		char	   *repaired = glperf_statement_repair(stmt->text);
-
-		if (strcmp(repaired, stmt->text) == 0)
+		if (failure->sqlerrcode != ERRCODE_SYNTAX_ERROR ||
+			planned->instance->sampled)
 			return false;
-		stmt->text = repaired;
-		if (run_job(&job, &second))
-		{
-			planned->base_cost = job.cost;
-			return true;
-		}
-		*failure = second;
+		job.repair = true;
+		if (!run_job(&job, failure))
+			return false;
 	}
-	return false;
+	planned->base_cost = job.cost;
+	return true;
 }
 
 /*
@@ -306,7 +299,7 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	job = (PlanJob)
 	{
 		advice, statement, planned, &planned->instance->stmt, cost->config,
-			cost->used, 0
+			cost->used, 0, false
 	};
 	/* a table may be locked just now: then count on no gain */
 	if (run_job(&job, &failure))

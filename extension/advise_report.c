@@ -322,8 +322,8 @@ glperf_advise_report(GlperfAdvice *advice)
 		if (advice->total_weight > 0)
 			rec->benefit_pct = 100 * rec->benefit / advice->total_weight;
 		/* its table is locked or gone by now: the next run will see */
-		if (!glperf_sandbox_run(GetUserId(), NULL, word_recommendation, &job,
-								&failure))
+		if (!glperf_sandbox_run_on_table(advice->defs[rec->candidate]->relid,
+										 word_recommendation, &job, &failure))
 		{
 			advice->complete = false;
 			continue;

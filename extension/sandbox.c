@@ -10,14 +10,47 @@
  */
 #include "sandbox.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/syscache.h"
+#include "utils/timeout.h"
+
+#include "trust.h"
 
 /* Longest wait for anybody's lock, in ms; text, because a setting wants it. */
 #define SANDBOX_LOCK_TIMEOUT	"10"
+
+/* Longest time for one piece of work: functions may loop for ever. */
+#define SANDBOX_TIME_LIMIT_MS	5000
+
+static volatile sig_atomic_t out_of_time = false;
+
+/* Signal handler: cancel what runs; see glperf_sandbox_run(). */
+static void
+time_limit_handler(void)
+{
+	out_of_time = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
+}
+
+/* The timeout's identity, given out once per session. */
+static TimeoutId
+time_limit(void)
+{
+	static TimeoutId id = MAX_TIMEOUTS;
+
+	if (id == MAX_TIMEOUTS)
+		id = RegisterTimeout(USER_TIMEOUT, time_limit_handler);
+	return id;
+}
 
 /* A setting for this subtransaction only. */
 static void
@@ -46,6 +79,18 @@ enter(Oid roleid, const char *search_path)
 	XactReadOnly = true;
 }
 
+/*
+ * Did the server cancel the caller's statement?  A function may raise the same
+ * error code, and must not end a whole run by it.
+ */
+static bool
+is_cancel(const ErrorData *edata)
+{
+	return edata->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+		(edata->funcname == NULL ||
+		 strcmp(edata->funcname, "ProcessInterrupts") == 0);
+}
+
 bool
 glperf_sandbox_run(Oid roleid, const char *search_path,
 				   void (*work) (void *arg), void *arg,
@@ -55,6 +100,8 @@ glperf_sandbox_run(Oid roleid, const char *search_path,
 	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext scratch;
 	ErrorData  *volatile edata = NULL;
+	TimeoutId	timeout = time_limit();
+	bool		nested = get_timeout_active(timeout);
 
 	scratch = AllocSetContextCreate(caller, "glperf sandbox",
 									ALLOCSET_DEFAULT_SIZES);
@@ -63,6 +110,11 @@ glperf_sandbox_run(Oid roleid, const char *search_path,
 	{
 		MemoryContextSwitchTo(scratch);
 		enter(roleid, search_path);
+		if (!nested)
+		{
+			out_of_time = false;
+			enable_timeout_after(timeout, SANDBOX_TIME_LIMIT_MS);
+		}
 		work(arg);
 	}
 	PG_CATCH();
@@ -73,6 +125,14 @@ glperf_sandbox_run(Oid roleid, const char *search_path,
 	}
 	PG_END_TRY();
 
+	if (!nested)
+	{
+		disable_timeout(timeout, false);
+		/* it may have struck when the work was done: then not the next one */
+		if (out_of_time)
+			QueryCancelPending = false;
+	}
+
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
@@ -80,13 +140,57 @@ glperf_sandbox_run(Oid roleid, const char *search_path,
 
 	if (edata == NULL)
 		return true;
-	if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-		ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-		ReThrowError(edata);
+	if (is_cancel(edata))
+	{
+		if (!out_of_time || nested)
+			ReThrowError(edata);
+		edata->message = psprintf("planning took longer than %d s",
+								  SANDBOX_TIME_LIMIT_MS / 1000);
+		edata->hint = NULL;
+	}
 	failure->sqlerrcode = edata->sqlerrcode;
 	failure->cursorpos = edata->cursorpos;
 	failure->message = pstrdup(edata->message);
 	failure->hint = edata->hint ? pstrdup(edata->hint) : NULL;
 	FreeErrorData(edata);
 	return false;
+}
+
+/* A piece of work on a table. */
+typedef struct TableWork
+{
+	Oid			relid;
+	void		(*work) (void *arg);
+	void	   *arg;
+} TableWork;
+
+/* Look at what is attached to the table before anything evaluates it. */
+static void
+table_work(void *arg)
+{
+	TableWork  *table = arg;
+
+	glperf_trust_table(table->relid);
+	table->work(table->arg);
+}
+
+bool
+glperf_sandbox_run_on_table(Oid relid, void (*work) (void *arg), void *arg,
+							GlperfFailure *failure)
+{
+	TableWork	table = {relid, work, arg};
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tup))
+	{
+		failure->sqlerrcode = ERRCODE_UNDEFINED_TABLE;
+		failure->cursorpos = 0;
+		failure->message = pstrdup("the table no longer exists");
+		failure->hint = NULL;
+		return false;
+	}
+	owner = ((Form_pg_class) GETSTRUCT(tup))->relowner;
+	ReleaseSysCache(tup);
+	return glperf_sandbox_run(owner, NULL, table_work, &table, failure);
 }

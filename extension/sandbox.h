@@ -23,15 +23,23 @@ typedef struct GlperfFailure
  * search_path:	search path for the work, or NULL to leave it
  *
  * The work runs as roleid under SECURITY_RESTRICTED_OPERATION, read only, with
- * a lock timeout of a few milliseconds, in a subtransaction that is rolled
- * back in any case, so every lock it took is released.  Its CurrentMemoryContext
- * is thrown away afterwards: results must be copied out by the work itself.
+ * a lock timeout of a few milliseconds and a time limit of a few seconds, in a
+ * subtransaction that is rolled back in any case, so every lock it took is
+ * released.  Its CurrentMemoryContext is thrown away afterwards: results must
+ * be copied out by the work itself.
  *
- * Returns false and fills *failure on an error; a cancel or a timeout of the
- * caller's own statement is raised again.
+ * Returns false and fills *failure on an error, and when the time limit is
+ * hit; a cancel or a timeout of the caller's own statement is raised again.
  */
 extern bool glperf_sandbox_run(Oid roleid, const char *search_path,
 							   void (*work) (void *arg), void *arg,
 							   GlperfFailure *failure);
+
+/*
+ * The same for work on one table and its indexes.  Runs as the table's owner,
+ * who wrote what is attached to it, and refuses what glperf_trust_table() does.
+ */
+extern bool glperf_sandbox_run_on_table(Oid relid, void (*work) (void *arg),
+										void *arg, GlperfFailure *failure);
 
 #endif							/* GLPERF_SANDBOX_H */

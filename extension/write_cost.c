@@ -98,14 +98,10 @@ hot_share(Oid relid)
 static int
 existing_indexes(Oid relid)
 {
-	Relation	rel = try_relation_open(relid, NoLock);
-	int			n = 0;
+	Relation	rel = relation_open(relid, AccessShareLock);
+	int			n = list_length(RelationGetIndexList(rel));
 
-	if (rel)
-	{
-		n = list_length(RelationGetIndexList(rel));
-		relation_close(rel, NoLock);
-	}
+	relation_close(rel, NoLock);
 	return n;
 }
 
