@@ -35,6 +35,8 @@
 #include "errors.h"
 #include "guc.h"
 #include "samples.h"
+#include "waits.h"
+#include "worker.h"
 
 #define TRANCHE "glperf"
 
@@ -90,6 +92,8 @@ request_shmem(void)
 	RequestAddinShmemSpace(glperf_store_shmem_size());
 	RequestAddinShmemSpace(glperf_errors_shmem_size());
 	RequestAddinShmemSpace(glperf_endpoints_shmem_size());
+	RequestAddinShmemSpace(glperf_waits_shmem_size());
+	RequestAddinShmemSpace(glperf_worker_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, GLPERF_LOCK_COUNT);
 }
 
@@ -105,6 +109,8 @@ startup_shmem(void)
 	glperf_store_shmem_startup();
 	glperf_errors_shmem_startup();
 	glperf_endpoints_shmem_startup();
+	glperf_waits_shmem_startup();
+	glperf_worker_shmem_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 
@@ -129,12 +135,16 @@ counting(uint64 queryid)
 
 /* Count an execution that ended, at the present nesting level. */
 static inline void
-count_execution(uint64 queryid, const char *text, uint64 ns, bool failed)
+count_execution(uint64 queryid, bool utility, const char *text, uint64 ns,
+				bool failed)
 {
-	glperf_store_count((int64) queryid, GetUserId(), nesting_level == 0, ns,
-					   failed);
+	glperf_store_count((int64) queryid, GetUserId(), nesting_level == 0,
+					   utility, ns, failed);
 	if (nesting_level == 0)
+	{
 		glperf_endpoints_count(text, ns, failed);
+		glperf_waits_running(0);
+	}
 }
 
 /*
@@ -178,8 +188,8 @@ add_time(QueryDesc *query, uint64 ns)
 		open_statements[nopen++].ns = ns;
 	}
 	else
-		count_execution(query->plannedstmt->queryId, query->sourceText, ns,
-						false);
+		count_execution(query->plannedstmt->queryId, false, query->sourceText,
+						ns, false);
 }
 
 /*
@@ -194,7 +204,8 @@ count_failure(QueryDesc *query, uint64 ns)
 
 	if (nesting_level > 0)
 		return;
-	count_execution(queryid, query->sourceText, ns + Max(before, 0), true);
+	count_execution(queryid, false, query->sourceText, ns + Max(before, 0),
+					true);
 	glperf_errors_caught((int64) queryid);
 }
 
@@ -216,6 +227,8 @@ run_statement(GLPERF_EXECUTOR_RUN_PARAMS)
 			if (nesting_level == 0 && glperf_sample_parameters)
 				glperf_samples_note(queryDesc, queryid);
 		}
+		if (nesting_level == 0)
+			glperf_waits_running(queryid);
 		start = clock_ns();
 	}
 
@@ -238,7 +251,11 @@ run_statement(GLPERF_EXECUTOR_RUN_PARAMS)
 	nesting_level--;
 
 	if (count_it)
+	{
 		add_time(queryDesc, clock_ns() - start);
+		if (nesting_level == 0 && queryDesc->operation == CMD_SELECT)
+			glperf_waits_running(0);
+	}
 }
 
 /*
@@ -294,7 +311,7 @@ end_statement(QueryDesc *queryDesc)
 		int64		ns = close_statement(queryDesc);
 
 		if (ns >= 0)
-			count_execution(queryDesc->plannedstmt->queryId,
+			count_execution(queryDesc->plannedstmt->queryId, false,
 							queryDesc->sourceText, (uint64) ns, false);
 	}
 
@@ -356,7 +373,11 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	if (!counting(queryid))
 		queryid = 0;
 	if (queryid != 0)
+	{
+		if (nesting_level == 0)
+			glperf_waits_running(queryid);
 		start = clock_ns();
+	}
 
 	nesting_level += !passes;
 	PG_TRY();
@@ -373,7 +394,8 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 		nesting_level -= !passes;
 		if (queryid != 0 && nesting_level == 0)
 		{
-			count_execution(queryid, queryString, clock_ns() - start, true);
+			count_execution(queryid, true, queryString, clock_ns() - start,
+							true);
 			glperf_errors_caught((int64) queryid);
 		}
 		PG_RE_THROW();
@@ -381,7 +403,7 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	PG_END_TRY();
 	nesting_level -= !passes;
 	if (queryid != 0)
-		count_execution(queryid, NULL, clock_ns() - start, false);
+		count_execution(queryid, true, NULL, clock_ns() - start, false);
 }
 
 /* Nothing is half fetched any more when a transaction ends. */
@@ -433,4 +455,6 @@ glperf_collector_init(bool preloaded)
 	ProcessUtility_hook = run_utility;
 	RegisterXactCallback(end_transaction, NULL);
 	glperf_errors_init();
+	glperf_waits_init();
+	glperf_worker_init();
 }

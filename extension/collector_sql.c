@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "collector.h"
 #include "collector_store.h"
@@ -26,6 +27,8 @@
 #include "guc.h"
 #include "samples.h"
 #include "samples_store.h"
+#include "waits.h"
+#include "worker.h"
 
 PG_FUNCTION_INFO_V1(glperf_statement_latency);
 PG_FUNCTION_INFO_V1(glperf_database_latency);
@@ -33,6 +36,9 @@ PG_FUNCTION_INFO_V1(glperf_error_counts);
 PG_FUNCTION_INFO_V1(glperf_endpoint_latency);
 PG_FUNCTION_INFO_V1(glperf_collector_status);
 PG_FUNCTION_INFO_V1(glperf_latency_percentile);
+PG_FUNCTION_INFO_V1(glperf_recent_latency);
+PG_FUNCTION_INFO_V1(glperf_wait_counts);
+PG_FUNCTION_INFO_V1(glperf_connection_peaks);
 
 /* Store a percentile in a row; NULL when there is none. */
 static void
@@ -253,8 +259,8 @@ glperf_collector_status(PG_FUNCTION_ARGS)
 	GlperfStoreUsage usage;
 	int64		samples[4];
 	const char *query_id = GetConfigOption("compute_query_id", true, false);
-	Datum		values[9];
-	bool		nulls[9] = {0};
+	Datum		values[10];
+	bool		nulls[10] = {0};
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -269,6 +275,8 @@ glperf_collector_status(PG_FUNCTION_ARGS)
 	values[4] = Int64GetDatum(usage.evicted);
 	for (int i = 0; i < 4; i++)
 		values[5 + i] = Int64GetDatum(samples[i]);
+	values[9] = Int32GetDatum(glperf_worker_pid());
+	nulls[9] = glperf_worker_pid() == 0;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  values, nulls)));
 }
@@ -315,4 +323,111 @@ glperf_latency_percentile(PG_FUNCTION_ARGS)
 	if (isnan(ms))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(ms);
+}
+
+/* One row: what happened in the last so many seconds. */
+Datum
+glperf_recent_latency(PG_FUNCTION_ARGS)
+{
+	double		seconds = PG_GETARG_FLOAT8(0);
+	TupleDesc	tupdesc;
+	GlperfTotals window;
+	TimestampTz end;
+	uint64		requests;
+	double		length;
+	Datum		values[9];
+	bool		nulls[9] = {0};
+
+	if (isnan(seconds) || seconds < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("window must not be negative"),
+				 errhint("Pass a number of seconds, such as 300.")));
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	end = glperf_worker_window(GetCurrentTimestamp() -
+							   (TimestampTz) (Min(seconds, 1e6) * 1e6),
+							   &window);
+	if (end == 0)
+		PG_RETURN_NULL();
+
+	/* Errors that no execution had are requests, too. */
+	requests = window.calls + window.errors - Min(window.errors, window.failed);
+	length = Max((double) (end - window.at) / 1e6, 0.001);
+	values[0] = TimestampTzGetDatum(window.at);
+	values[1] = Float8GetDatum(length);
+	values[2] = Int64GetDatum((int64) window.calls);
+	values[3] = Int64GetDatum((int64) window.errors);
+	values[4] = Float8GetDatum((double) requests / length);
+	nulls[5] = requests == 0;
+	values[5] = Float8GetDatum(100.0 * (double) window.errors /
+							   Max((double) requests, 1));
+	put_percentile(&values[6], &nulls[6], window.cells, window.calls, 0, 0.5);
+	put_percentile(&values[7], &nulls[7], window.cells, window.calls, 0, 0.95);
+	put_percentile(&values[8], &nulls[8], window.cells, window.calls, 0, 0.99);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
+													  values, nulls)));
+}
+
+/* One row per database, statement and wait event. */
+Datum
+glperf_wait_counts(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			n = glperf_waits_size();
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < n; i++)
+	{
+		GlperfWaitCount row;
+		const char *type;
+		Datum		values[6];
+		bool		nulls[6] = {0};
+
+		if (!glperf_waits_read(i, &row))
+			continue;
+		type = pgstat_get_wait_event_type(row.event);
+		values[0] = ObjectIdGetDatum(row.dbid);
+		nulls[0] = !OidIsValid(row.dbid);
+		values[1] = Int64GetDatum((int64) row.queryid);
+		nulls[1] = row.queryid == 0;
+		values[2] = CStringGetTextDatum(type == NULL ? "CPU" : type);
+		values[3] = CStringGetTextDatum(type == NULL ? "CPU" :
+										pgstat_get_wait_event(row.event));
+		values[4] = Int64GetDatum((int64) row.samples);
+		values[5] = Int64GetDatum((int64) glperf_waits_looks());
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
+							 nulls);
+	}
+	return (Datum) 0;
+}
+
+/* One row per high-water mark. */
+Datum
+glperf_connection_peaks(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {
+		"connections", "active", "idle in transaction", "waiting for a lock"
+	};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < GLPERF_PEAK_COUNT && glperf_collector_loaded(); i++)
+	{
+		int64		now;
+		int64		peak;
+		TimestampTz at;
+		Datum		values[4];
+		bool		nulls[4] = {0};
+
+		glperf_waits_peak((GlperfPeak) i, &now, &peak, &at);
+		values[0] = CStringGetTextDatum(names[i]);
+		values[1] = Int64GetDatum(now);
+		values[2] = Int64GetDatum(peak);
+		values[3] = TimestampTzGetDatum(at);
+		nulls[3] = at == 0;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values,
+							 nulls);
+	}
+	return (Datum) 0;
 }

@@ -183,7 +183,8 @@ look_up(uint64 key)
  * NULL if there is no place, or no place but for the rest of a database.
  */
 static GlperfStatement *
-add_statement(uint64 key, int64 queryid, Oid dbid, Oid userid, bool toplevel)
+add_statement(uint64 key, int64 queryid, Oid dbid, Oid userid, bool toplevel,
+			  bool utility)
 {
 	uint32		nfree = pg_atomic_read_u32(&shared->nfree);
 	StoreIndex *slot = NULL;
@@ -206,6 +207,7 @@ add_statement(uint64 key, int64 queryid, Oid dbid, Oid userid, bool toplevel)
 	place->userid = userid;
 	place->dbid = dbid;
 	place->toplevel = toplevel;
+	place->utility = utility;
 	place->since = GetCurrentTimestamp();
 	place->state = GLPERF_STATEMENT_LIVE;
 	pg_write_barrier();
@@ -223,13 +225,14 @@ rest_of_database(Oid dbid)
 	GlperfStatement *rest = look_up(key);
 
 	if (rest == NULL && OidIsValid(dbid))
-		rest = add_statement(key, 0, dbid, InvalidOid, true);
+		rest = add_statement(key, 0, dbid, InvalidOid, true, false);
 	return rest == NULL ? &places[0] : rest;
 }
 
 /* See collector_store.h. */
 GlperfStatement *
-glperf_store_find(uint64 key, int64 queryid, Oid userid, bool toplevel)
+glperf_store_find(uint64 key, int64 queryid, Oid userid, bool toplevel,
+				  bool utility)
 {
 	GlperfStatement *statement = look_up(key);
 	GlperfStatementCache *cached;
@@ -246,7 +249,7 @@ glperf_store_find(uint64 key, int64 queryid, Oid userid, bool toplevel)
 		statement = look_up(key);
 		if (statement == NULL)
 			statement = add_statement(key, queryid, MyDatabaseId, userid,
-									  toplevel);
+									  toplevel, utility);
 		if (statement == NULL)
 			statement = rest_of_database(MyDatabaseId);
 		LWLockRelease(shared->lock);
@@ -297,6 +300,7 @@ glperf_store_read(int i, GlperfReading *reading)
 	reading->userid = place->userid;
 	reading->dbid = place->dbid;
 	reading->toplevel = place->toplevel;
+	reading->utility = place->utility;
 	reading->since = place->since;
 	reading->total_ns = pg_atomic_read_u64(&place->total_ns);
 	reading->max_ns = pg_atomic_read_u64(&place->max_ns);

@@ -36,6 +36,7 @@ typedef struct GlperfStatement
 	Oid			userid;
 	Oid			dbid;
 	bool		toplevel;
+	bool		utility;		/* a command, such as COMMIT or VACUUM */
 	uint8		state;			/* GlperfStatementState, under the lock */
 	TimestampTz since;			/* counts from here on; when dying, evicted */
 	pg_atomic_uint64 total_ns;
@@ -51,6 +52,7 @@ typedef struct GlperfReading
 	Oid			userid;
 	Oid			dbid;
 	bool		toplevel;
+	bool		utility;
 	TimestampTz since;
 	uint64		calls;			/* sum of cells */
 	uint64		errors;
@@ -109,7 +111,8 @@ extern void glperf_store_settle(void);
 
 /* The statement's place, made if need be; never NULL. */
 extern GlperfStatement *glperf_store_find(uint64 key, int64 queryid,
-										  Oid userid, bool toplevel);
+										  Oid userid, bool toplevel,
+										  bool utility);
 
 /* Identity of a statement in the table; never 0 or 1. */
 static inline uint64
@@ -130,7 +133,7 @@ glperf_store_key(int64 queryid, Oid dbid, Oid userid, bool toplevel)
  * to shared memory.
  */
 static inline void
-glperf_store_count(int64 queryid, Oid userid, bool toplevel,
+glperf_store_count(int64 queryid, Oid userid, bool toplevel, bool utility,
 				   uint64 duration_ns, bool failed)
 {
 	uint64		key = glperf_store_key(queryid, MyDatabaseId, userid, toplevel);
@@ -142,7 +145,7 @@ glperf_store_count(int64 queryid, Oid userid, bool toplevel,
 	statement = cached->statement;
 	if (unlikely(cached->key != key ||
 				 pg_atomic_read_u64(&statement->key) != key))
-		statement = glperf_store_find(key, queryid, userid, toplevel);
+		statement = glperf_store_find(key, queryid, userid, toplevel, utility);
 
 	pg_atomic_fetch_add_u64(&statement->cells[glperf_histogram_cell(duration_ns)],
 							1);

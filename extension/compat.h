@@ -185,13 +185,15 @@ typedef JumbleState GlperfJumbleState;
 	(MyBackendType == B_BACKEND || MyBackendType == B_INVALID)
 #endif
 
-/* Number of this backend among all, from 0; 17 replaced backend ids. */
+/* Place of this process in ProcGlobal->allProcs, and its local transaction. */
+#include "storage/proc.h"
 #if PG_VERSION_NUM >= 170000
-#include "storage/procnumber.h"
-#define glperf_backend_number() ((int) MyProcNumber)
+#define glperf_backend_number() ((int) GetNumberFromPGProc(MyProc))
+#define glperf_proc_in_transaction(proc) \
+	LocalTransactionIdIsValid((proc)->vxid.lxid)
 #else
-#include "storage/backendid.h"
-#define glperf_backend_number() ((int) MyBackendId - 1)
+#define glperf_backend_number() (MyProc->pgprocno)
+#define glperf_proc_in_transaction(proc) LocalTransactionIdIsValid((proc)->lxid)
 #endif
 
 /* In 14 _PG_init runs before MaxBackends is known. */

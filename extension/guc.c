@@ -17,6 +17,7 @@
 int			glperf_max_statements = 5000;
 int			glperf_track = GLPERF_TRACK_TOP;
 bool		glperf_track_utility = true;
+int			glperf_wait_interval_ms = 100;
 bool		glperf_sample_parameters = true;
 
 static const struct config_enum_entry track_options[] = {
@@ -63,6 +64,13 @@ glperf_guc_init(bool preloaded)
 							 &glperf_sample_parameters,
 							 true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("glperf.wait_interval",
+							"How often the collector looks what statements wait for; 0 turns it off.",
+							NULL,
+							&glperf_wait_interval_ms,
+							100, 0, 60000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 
 	GLPERF_RESERVE_GUC_PREFIX("glperf");
 }

@@ -17,6 +17,7 @@ typedef enum GlperfTrack
 extern int	glperf_max_statements;
 extern int	glperf_track;		/* GlperfTrack */
 extern bool glperf_track_utility;
+extern int	glperf_wait_interval_ms;
 extern bool glperf_sample_parameters;
 
 extern void glperf_guc_init(bool preloaded);

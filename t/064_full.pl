@@ -100,7 +100,7 @@ SELECT count(*) FROM glperf.database_latency();
 SELECT count(*) FROM glperf.endpoints;
 SELECT count(*) FROM glperf.errors;
 SELECT * FROM glperf.collector_status();
-}), "0\n0\n0\n0\nf|t|0|0|0|0|0|0|0", 'not preloaded: no rows');
+}), "0\n0\n0\n0\nf|t|0|0|0|0|0|0|0|", 'not preloaded: no rows');
 
 $node->stop;
 done_testing();

@@ -112,13 +112,13 @@ CREATE FUNCTION collector_status(
 	OUT preloaded bool, OUT query_ids bool, OUT max_statements int8,
 	OUT statements int8, OUT statements_evicted int8,
 	OUT sampled_statements int8, OUT sample_bytes int8, OUT samples_taken int8,
-	OUT samples_skipped int8)
+	OUT samples_skipped int8, OUT worker_pid int4)
 RETURNS record
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_collector_status';
 COMMENT ON FUNCTION collector_status() IS
-'Is the collector at work, and how full is it: preloaded: glperf is in shared_preload_libraries; query_ids: compute_query_id is not off; statements: in the table, of at most glperf.max_statements; statements_evicted: whose counts were added to the rest of their database; samples_skipped: executions too large to keep.';
+'Is the collector at work, and how full is it: preloaded: glperf is in shared_preload_libraries; query_ids: compute_query_id is not off; statements: in the table, of at most glperf.max_statements; statements_evicted: whose counts were added to the rest of their database; samples_skipped: executions too large to keep; worker_pid: the background worker that evicts, remembers recent totals and looks at waits, NULL while there is none (max_worker_processes must have room for it).';
 
 CREATE VIEW endpoints AS
 SELECT e.kind,
@@ -231,12 +231,132 @@ COMMENT ON COLUMN errors.rate_pct IS 'Errors of the class in percent of calls; g
 COMMENT ON COLUMN errors.sqlstates IS 'SQLSTATEs that occurred.';
 COMMENT ON COLUMN errors.last_at IS 'When the latest one occurred.';
 
+CREATE FUNCTION recent_latency(
+	window_s float8 DEFAULT 300,
+	OUT since_at timestamptz, OUT length_s float8, OUT calls int8,
+	OUT errors int8, OUT per_second float8, OUT error_pct float8,
+	OUT p50_ms float8, OUT p95_ms float8, OUT p99_ms float8)
+RETURNS record
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_recent_latency';
+COMMENT ON FUNCTION recent_latency(float8) IS
+'What clients asked for in about the last window_s seconds (at most some ten minutes, exact to ten seconds; length_s tells) in all databases: statements but commands such as COMMIT, and how many per second, those refused before they ran included, errors of any kind and in percent, latency of statements in milliseconds, off by at most 5 %. NULL unless glperf is in shared_preload_libraries.';
+
+CREATE FUNCTION wait_counts(
+	OUT dbid oid, OUT queryid int8, OUT wait_event_type text,
+	OUT wait_event text, OUT samples int8, OUT looks int8)
+RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_wait_counts';
+COMMENT ON FUNCTION wait_counts() IS
+'How often, in so many looks since the server started, statements were seen waiting for an event, or working (CPU); the collector looks every glperf.wait_interval milliseconds. queryid NULL: no statement of a client, or no room to tell (dbid NULL then). No row unless glperf is in shared_preload_libraries.';
+
+CREATE FUNCTION connection_peaks(
+	OUT state text, OUT now_count int8, OUT peak_count int8,
+	OUT peak_at timestamptz)
+RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_connection_peaks';
+COMMENT ON FUNCTION connection_peaks() IS
+'High-water marks since the server started, and when they were reached: connections counts every client from authentication on, exactly; active (running a statement), idle in transaction and waiting for a lock are those seen every glperf.wait_interval milliseconds. No row unless glperf is in shared_preload_libraries.';
+
+CREATE VIEW waits AS
+SELECT d.datname::pg_catalog.text AS database,
+	w.queryid,
+	w.wait_event_type,
+	w.wait_event,
+	w.samples,
+	100.0::pg_catalog.float8 OPERATOR(pg_catalog.*) w.samples
+		OPERATOR(pg_catalog./) NULLIF(pg_catalog.sum(w.samples) OVER (), 0) AS share_pct,
+	w.samples::pg_catalog.float8 OPERATOR(pg_catalog./) NULLIF(w.looks, 0) AS mean_backends
+FROM glperf.wait_counts() AS w
+LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) w.dbid;
+COMMENT ON VIEW waits IS
+'What statements spend their time on, as seen by looking at all backends many times a second since the server started. Empty unless glperf is in shared_preload_libraries.';
+COMMENT ON COLUMN waits.database IS 'Database; NULL: no room to tell, or dropped.';
+COMMENT ON COLUMN waits.queryid IS 'Statement as in pg_stat_statements; NULL: none of a client, or no room to tell.';
+COMMENT ON COLUMN waits.wait_event_type IS 'As in pg_stat_activity; CPU when the backend was not waiting.';
+COMMENT ON COLUMN waits.wait_event IS 'As in pg_stat_activity; CPU when the backend was not waiting.';
+COMMENT ON COLUMN waits.samples IS 'Times seen.';
+COMMENT ON COLUMN waits.share_pct IS 'Share of all times seen, in percent.';
+COMMENT ON COLUMN waits.mean_backends IS 'Backends that were busy with this at a time, on average.';
+
+CREATE VIEW health_collector AS
+WITH s AS (
+	SELECT r.*, c.preloaded, c.query_ids
+	FROM glperf.collector_status() AS c
+	LEFT JOIN glperf.recent_latency(300) AS r ON c.preloaded
+), m AS (
+	SELECT s.*, v.check_id, v.value, v.what
+	FROM s, LATERAL (VALUES
+		('latency_p95', s.p95_ms, '95 % of statements took at most '),
+		('latency_p99', s.p99_ms, '99 % of statements took at most '),
+		('error_rate', s.error_pct, 'share of requests that failed: '),
+		('throughput', s.per_second, 'requests per second: ')
+		) AS v(check_id, value, what)
+)
+SELECT 'latency'::text AS area,
+	'all databases'::text AS object,
+	m.check_id::text AS check_id,
+	m.value,
+	t.unit,
+	t.warning,
+	t.critical,
+	CASE WHEN NOT m.preloaded OR NOT m.query_ids THEN 'unknown'
+		-- few requests are no fault as long as they are served in time
+		WHEN m.check_id = 'throughput'
+			AND glperf.verdict('latency_p95', m.p95_ms) IN ('ok', 'unknown') THEN 'ok'
+		WHEN m.check_id = 'error_rate' AND m.value IS NULL THEN 'ok'
+		ELSE glperf.verdict(m.check_id, m.value) END AS status,
+	CASE WHEN NOT m.preloaded THEN 'not measured: glperf is not in shared_preload_libraries'
+		WHEN NOT m.query_ids THEN 'not measured: compute_query_id is off'
+		WHEN m.value IS NULL THEN 'no statement in the last '
+			|| pg_catalog.round(m.length_s)::text || ' s'
+		ELSE m.what || pg_catalog.round(m.value::numeric, 2)::text || ' ' || t.unit
+			|| ' (' || m.calls::text || ' statements and ' || m.errors::text
+			|| ' errors in the last ' || pg_catalog.round(m.length_s)::text || ' s)'
+			|| CASE WHEN m.check_id = 'throughput' AND m.value < t.warning
+				AND glperf.verdict('latency_p95', m.p95_ms) IN ('ok', 'unknown')
+				THEN '; that is all that was asked for, and it was served in time'
+				ELSE '' END
+		END AS message,
+	CASE WHEN NOT m.preloaded THEN pg_catalog.format(
+			'ALTER SYSTEM SET shared_preload_libraries = %s; and restart the server',
+			CASE pg_catalog.current_setting('shared_preload_libraries')
+				WHEN '' THEN 'pg_stat_statements, glperf'
+				ELSE pg_catalog.current_setting('shared_preload_libraries') || ', glperf' END)
+		WHEN NOT m.query_ids THEN 'ALTER SYSTEM SET compute_query_id = auto; SELECT pg_reload_conf()'
+		WHEN m.check_id = 'error_rate' THEN 'SELECT * FROM glperf.errors ORDER BY errors DESC'
+		WHEN m.check_id = 'throughput' THEN 'SELECT * FROM glperf.waits ORDER BY samples DESC'
+		ELSE 'SELECT * FROM glperf.slow_queries, and glperf-advisor for indexes' END AS remedy,
+	t.guide_section
+FROM m
+JOIN glperf.threshold AS t ON t.id = m.check_id;
+COMMENT ON VIEW health_collector IS
+'Rows of glperf.health about the latency, errors and throughput of the last five minutes in all databases, from the collector; unknown unless glperf is in shared_preload_libraries. Columns as in glperf.health.';
+COMMENT ON COLUMN health_collector.area IS 'Always latency.';
+COMMENT ON COLUMN health_collector.object IS 'Always all databases.';
+COMMENT ON COLUMN health_collector.check_id IS 'Id of the threshold in glperf.threshold.';
+COMMENT ON COLUMN health_collector.value IS 'Measured value; NULL: nothing was measured.';
+COMMENT ON COLUMN health_collector.unit IS 'Unit of value, warning and critical.';
+COMMENT ON COLUMN health_collector.warning IS 'First limit.';
+COMMENT ON COLUMN health_collector.critical IS 'Second limit; NULL: none.';
+COMMENT ON COLUMN health_collector.status IS 'ok, warning, critical, or unknown without the collector. Throughput below its limit is ok while what is asked for is served in time.';
+COMMENT ON COLUMN health_collector.message IS 'What was found, in words.';
+COMMENT ON COLUMN health_collector.remedy IS 'What to do or where to look.';
+COMMENT ON COLUMN health_collector.guide_section IS 'Section of the tuning guide.';
+
 REVOKE ALL ON FUNCTION parameter_samples(), parameter_samples_reset(),
 	statement_latency(bool), database_latency(bool), endpoint_latency(bool),
 	error_counts(), latency_percentile(int8[], float8),
-	latency_bound_ms(int4), collector_status() FROM PUBLIC;
+	latency_bound_ms(int4), collector_status(), recent_latency(float8),
+	wait_counts(), connection_peaks() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION parameter_samples(), statement_latency(bool),
 	database_latency(bool), endpoint_latency(bool), error_counts(),
 	latency_percentile(int8[], float8), latency_bound_ms(int4),
-	collector_status() TO pg_monitor;
-GRANT SELECT ON parameter_samples, endpoints, errors TO pg_monitor;
+	collector_status(), recent_latency(float8), wait_counts(),
+	connection_peaks() TO pg_monitor;
+GRANT SELECT ON parameter_samples, endpoints, errors, waits, health_collector TO pg_monitor;

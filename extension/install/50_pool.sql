@@ -591,8 +591,10 @@ SELECT
 	n.active, n.idle, n.idle_in_transaction,
 	100.0 * n.used / (n.max_connections - n.reserved)::float8 AS used_pct,
 	greatest(n.max_connections - n.reserved - n.used, 0) AS free,
-	NULL::int8 AS high_water,
-	NULL::timestamptz AS high_water_at,
+	(SELECT p.peak_count FROM glperf.connection_peaks() p
+		WHERE p.state = 'connections') AS high_water,
+	(SELECT p.peak_at FROM glperf.connection_peaks() p
+		WHERE p.state = 'connections') AS high_water_at,
 	d.declared AS declared_by_pools,
 	glperf.verdict('connection_saturation',
 		100.0 * n.used / (n.max_connections - n.reserved)::float8) AS status

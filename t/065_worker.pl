@@ -1,0 +1,121 @@
+# The background worker: latency of the last minutes, wait profile, high-water
+# marks, and what the health page makes of them.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('worker');
+$node->init(allows_streaming => 1);
+$node->append_conf('postgresql.conf', q{
+shared_preload_libraries = 'pg_stat_statements, glperf'
+autovacuum = off
+glperf.wait_interval = 20ms
+});
+$node->start;
+$node->safe_psql('postgres', q{
+CREATE EXTENSION pg_stat_statements;
+CREATE EXTENSION glperf;
+CREATE TABLE t (a int PRIMARY KEY);
+INSERT INTO t VALUES (1);
+});
+
+# Failure proved: recent figures are those since the start, or miss commands,
+# errors or refused statements.
+$node->psql('postgres',
+	'SELECT pg_sleep(0.4);' . 'SELEC;' x 5 . 'SELECT 1 / (a - 1) FROM t;',
+	on_error_stop => 0);
+is( $node->safe_psql('postgres', q{
+SELECT calls BETWEEN 2 AND 100, errors, p99_ms BETWEEN 380 AND 600, error_pct > 5, per_second > 0
+FROM glperf.recent_latency(60)}), 't|6|t|t|t', 'the last minute');
+is( $node->safe_psql('postgres', q{
+SELECT check_id, status FROM glperf.health_collector ORDER BY 1}),
+	"error_rate|critical\nlatency_p95|warning\nlatency_p99|warning\nthroughput|warning",
+	'health: slow and failing')
+  or diag $node->safe_psql('postgres', 'SELECT * FROM glperf.health_collector');
+my ($ret, $out, $err) = $node->psql('postgres', "SELECT glperf.recent_latency('NaN')");
+like($err, qr/must not be negative/, 'nonsense is refused');
+
+# Failure proved: BEGIN and COMMIT make everything look fast.
+my $before = $node->safe_psql('postgres', 'SELECT calls FROM glperf.recent_latency(600)');
+$node->safe_psql('postgres', 'BEGIN; COMMIT;' x 500);
+cmp_ok( $node->safe_psql('postgres', 'SELECT calls FROM glperf.recent_latency(600)') - $before,
+	'<', 10, 'transaction commands are no requests');
+
+# Failure proved: waits are seen for the wrong statement, or not at all.
+my $locker = $node->background_psql('postgres');
+$locker->query_safe('BEGIN; UPDATE t SET a = a;');
+my $waiter = $node->background_psql('postgres');
+$waiter->query_until(qr/start/, "\\echo start\nSELECT a AS waits_for_lock FROM t FOR UPDATE;\n\\echo done\n");
+$node->poll_query_until('postgres',
+	q{SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'});
+select(undef, undef, undef, 0.5);
+$locker->query_safe('COMMIT;');
+$locker->quit;
+$waiter->quit;
+$node->safe_psql('postgres', q{SELECT pg_sleep(0.4);
+SELECT count(*) AS burns_cpu FROM generate_series(1, 1000000) a, generate_series(1, 3) b});
+is( $node->safe_psql('postgres', q{
+SELECT DISTINCT CASE WHEN query LIKE '%waits_for_lock%' THEN 'lock' WHEN query LIKE '%pg_sleep%' THEN 'sleep' ELSE 'cpu' END,
+	wait_event_type, wait_event
+FROM glperf.waits w JOIN pg_stat_statements USING (queryid)
+WHERE samples >= 5 AND database = 'postgres' AND (query LIKE '%waits_for_lock%' OR query LIKE 'SELECT pg_sleep%' OR query LIKE '%burns_cpu%')
+	AND wait_event_type IN ('Lock', 'Timeout', 'CPU')
+ORDER BY 1, 2}),
+	"cpu|CPU|CPU\nlock|Lock|transactionid\nsleep|Timeout|PgSleep", 'waits by statement');
+is( $node->safe_psql('postgres', q{
+SELECT count(*) FROM glperf.waits WHERE wait_event_type IN ('Activity') OR (queryid IS NULL AND wait_event = 'ClientRead')}),
+	'0', 'being idle is no wait');
+
+# Failure proved: a short peak of connections passes unnoticed.
+my @clients = map { $node->background_psql('postgres') } 1 .. 7;
+$_->query_safe('BEGIN') for @clients;
+select(undef, undef, undef, 0.3);
+$_->quit for @clients;
+is( $node->safe_psql('postgres', q{
+SELECT state, now_count, peak_count >= CASE state WHEN 'connections' THEN 7 WHEN 'idle in transaction' THEN 7 ELSE 1 END, peak_at IS NOT NULL
+FROM glperf.connection_peaks() WHERE state IN ('connections', 'idle in transaction', 'waiting for a lock') ORDER BY 1}),
+	"connections|1|t|t\nidle in transaction|0|t|t\nwaiting for a lock|0|t|t", 'high-water marks');
+is( $node->safe_psql('postgres', 'SELECT high_water >= 7 FROM glperf.connections'),
+	't', 'glperf.connections shows them');
+
+# Failure proved: the collector does not run on a standby.
+$node->backup('b');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'b', has_streaming => 1);
+$standby->start;
+$node->wait_for_catchup($standby);
+is( $standby->safe_psql('postgres', q{
+SELECT count(*) FROM t;
+SELECT calls > 0 FROM glperf.database_latency() WHERE is_total;
+SELECT count(*) FROM glperf.parameter_samples WHERE query_text = 'SELECT count(*) FROM t';
+SELECT worker_pid IS NOT NULL FROM glperf.collector_status();
+SELECT count(*) FROM glperf.health_collector WHERE status <> 'unknown';
+}), "1\nt\n1\nt\n4", 'the collector works on a standby');
+$standby->stop;
+
+# Failure proved: a worker that is killed stays away or takes the rest along.
+my $pid = $node->safe_psql('postgres',
+	'SELECT worker_pid FROM glperf.collector_status()');
+kill 'TERM', $pid;
+ok( $node->poll_query_until('postgres',
+		"SELECT worker_pid <> $pid FROM glperf.collector_status()"),
+	'a terminated worker is started again');
+
+# Failure proved: without the collector a row is missing or claims to know.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_statements'");
+$node->restart;
+is( $node->safe_psql('postgres', q{
+SELECT DISTINCT status, remedy FROM glperf.health_collector}),
+	'unknown|ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements, glperf; and restart the server',
+	'not preloaded: unknown, and what to do');
+is( $node->safe_psql('postgres', q{
+SELECT glperf.recent_latency() IS NULL; SELECT count(*) FROM glperf.waits;
+SELECT count(*) FROM glperf.connection_peaks(); SELECT high_water IS NULL FROM glperf.connections}),
+	"t\n0\n0\nt", 'not preloaded: nothing');
+
+$node->stop;
+done_testing();
