@@ -179,9 +179,9 @@ glperf_waits_attach(void)
 static WaitRow *
 find_row(WaitRow *part, uint32 size, Oid dbid, uint64 queryid, uint32 event)
 {
-	uint64		h = ((uint64) dbid << 32 | event) ^
-		queryid * UINT64CONST(0x9E3779B97F4A7C15);
+	uint64		h = (uint64) dbid << 32 | event;
 
+	h ^= queryid * UINT64CONST(0x9E3779B97F4A7C15);
 	h = (h ^ h >> 32) * UINT64CONST(0xD6E8FEB86659FD93);
 	h ^= h >> 32;
 	for (int i = 0; i < WINDOW; i++)
