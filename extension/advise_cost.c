@@ -145,7 +145,8 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	planned->harvest.set = &advice->candidates;
 	if (!run_job(&job, failure))
 	{
-		if (failure->sqlerrcode != ERRCODE_SYNTAX_ERROR ||
+		if ((failure->sqlerrcode != ERRCODE_SYNTAX_ERROR &&
+			 failure->sqlerrcode != ERRCODE_AMBIGUOUS_FUNCTION) ||
 			planned->instance->sampled)
 			return false;
 		job.repair = true;
@@ -183,10 +184,13 @@ mark_supported(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 
 /* Why a statement has no plan, for people. */
 static char *
-failure_reason(const GlperfFailure *failure)
+failure_reason(const GlperfFailure *failure, const GlperfInstance *instance)
 {
 	if (failure->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		return "a table it reads is locked at the moment";
+	if (failure->sqlerrcode == ERRCODE_UNDEFINED_TABLE)
+		return psprintf("%s: it was dropped or temporary, or is not in the search_path %s",
+						failure->message, instance->search_path);
 	return failure->message;
 }
 
@@ -221,7 +225,8 @@ glperf_advise_harvest(GlperfAdvice *advice)
 		if (statement->nplanned == 0)
 		{
 			statement->outcome = GLPERF_NOT_ANALYSABLE;
-			statement->reason = failure_reason(&failure);
+			statement->reason = failure_reason(&failure,
+											   &item->instances[0]);
 			continue;
 		}
 		mark_supported(advice, statement);

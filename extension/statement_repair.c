@@ -224,6 +224,11 @@ glperf_statement_repair(const char *text)
 			continue;
 		}
 		append_tokens(&out, text, tokens, i, i + 1);
+		/* generate_series($1, $2): of what it was, the numbers no longer tell */
+		if (i > 1 && token_is_param(text, &tokens[i]) &&
+			tokens[i - 1].token == '(' &&
+			token_is(text, &tokens[i - 2], "generate_series"))
+			appendStringInfoString(&out, "::int8 ");
 		i++;
 	}
 	return out.data;
