@@ -111,7 +111,8 @@ idle_seconds(const GlperfIndex *index, const GlperfUsageLimits *limits)
 static bool
 is_idle(const GlperfIndex *index, const GlperfUsageLimits *limits)
 {
-	if (index->scans > 0 && index->last_scan == 0)
+	if (index->scans > 0 &&
+		(index->last_scan == 0 || limits->min_evidence_s <= 0))
 		return false;
 	return evidence_since(index, limits) != 0 &&
 		idle_seconds(index, limits) >= limits->min_evidence_s;
