@@ -33,7 +33,9 @@ DROP TABLE wide;
 
 SELECT database = current_database() AS here, role = current_user AS mine,
 	toplevel, query, calls, status, mean_time_ms >= 150 AS mean,
-	share_pct BETWEEN 0 AND 100 AS share, p50_ms, reasons
+	share_pct BETWEEN 0 AND 100 AS share,
+	(p50_ms IS NOT NULL) = (SELECT preloaded FROM glperf.collector_status())
+		AND (p50_ms >= 100) IS NOT false AS measured, reasons
 FROM glperf.slow_queries
 WHERE query LIKE '%what FROM pg_sleep%';
 SELECT toplevel, calls, status, reasons LIKE 'unstable: %' AS unstable
