@@ -95,7 +95,7 @@ ORDER BY relname, attname;
 -- fractions and durations carry their unit; plain counts are whole numbers
 SELECT * FROM view_columns
 WHERE type = 'double precision'
-	AND attname !~ '_(ms|s|bytes|pct|ratio|per_s|per_day|rows|bytes_per_s)$'
+	AND attname !~ '_(ms|s|bytes|pct|ratio|per_s|per_day|rows|bytes_per_s|backends)$'
 	AND attname !~ '^seconds_'
 	AND attname !~ '^rows_per_|^table_rows$'
 	AND attname NOT IN ('value', 'warning', 'critical')
