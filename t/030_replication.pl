@@ -118,6 +118,14 @@ is(scalar(@more), 0, 'one row: the standby and its slot are one thing');
 is("$row->{kind} $row->{slot_name} $row->{state} $row->{status}",
 	'standby standby_slot streaming ok', 'the standby streams');
 is($row->{remedy}, '', 'nothing to do for a standby that is well');
+foreach my $view (
+	qw(health_replication health_pool pool_connections pool_state pool_summary
+	pool_checks pool_conformance pool_hosts connections blocking_edges blocking
+	blocking_roots))
+{
+	like($standby->safe_psql('postgres', "SELECT count(*) FROM glperf.$view"),
+		qr/^\d+$/, "$view answers on a standby");
+}
 is($primary->safe_psql('postgres',
 	'SELECT count(*) FROM glperf.commit_after(pg_current_wal_lsn()) '
 	  . 'WHERE committed_at IS NULL AND complete'),

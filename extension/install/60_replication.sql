@@ -400,20 +400,34 @@ WITH node AS MATERIALIZED (
 		greatest(n.current_lsn - r.write_lsn, 0)::int8 AS write_bytes,
 		greatest(n.current_lsn - r.flush_lsn, 0)::int8 AS flush_bytes,
 		greatest(n.current_lsn - r.replay_lsn, 0)::int8 AS replay_bytes,
+		extract(epoch FROM r.write_lag)::float8 AS write_lag_s,
+		extract(epoch FROM r.flush_lag)::float8 AS flush_lag_s,
+		extract(epoch FROM r.replay_lag)::float8 AS replay_lag_s,
 		extract(epoch FROM pg_catalog.clock_timestamp() - r.reply_time)::float8
 			AS reply_age_s
 	FROM pg_catalog.pg_stat_replication AS r CROSS JOIN node AS n
 ), sender AS MATERIALIZED (
 	SELECT b.*,
-		CASE WHEN b.replay_bytes > 0
-			THEN glperf.position_age_s(b.replay_lsn)
-			WHEN b.replay_bytes = 0 THEN 0 END AS replay_s,
-		CASE WHEN b.flush_bytes > 0
-			THEN glperf.position_age_s(b.flush_lsn)
-			WHEN b.flush_bytes = 0 THEN 0 END AS flush_s,
-		CASE WHEN b.write_bytes > 0
-			THEN glperf.position_age_s(b.write_lsn)
-			WHEN b.write_bytes = 0 THEN 0 END AS write_s,
+		-- Within one huge transaction there is no commit to find; then the
+		-- walsender's own measurement is good enough while replies come in.
+		CASE
+			WHEN b.replay_bytes > 0 THEN
+				coalesce(glperf.position_age_s(b.replay_lsn),
+					CASE WHEN b.reply_age_s <= t.warning THEN b.replay_lag_s END)
+			WHEN b.replay_bytes = 0 THEN 0
+		END AS replay_s,
+		CASE
+			WHEN b.flush_bytes > 0 THEN
+				coalesce(glperf.position_age_s(b.flush_lsn),
+					CASE WHEN b.reply_age_s <= t.warning THEN b.flush_lag_s END)
+			WHEN b.flush_bytes = 0 THEN 0
+		END AS flush_s,
+		CASE
+			WHEN b.write_bytes > 0 THEN
+				coalesce(glperf.position_age_s(b.write_lsn),
+					CASE WHEN b.reply_age_s <= t.warning THEN b.write_lag_s END)
+			WHEN b.write_bytes = 0 THEN 0
+		END AS write_s,
 		-- A walsender asks after half its timeout; a standby that has
 		-- something to confirm answers at once.
 		coalesce(b.reply_age_s > c.sender_timeout_s * 0.5 + 1
@@ -538,7 +552,7 @@ WITH node AS MATERIALIZED (
 					WHEN k.wal_status = 'unreserved' THEN
 						'; lost at the next checkpoint'
 					WHEN k.seconds_to_lost IS NOT NULL THEN
-						pg_catalog.format('; lost in about %s s at the present rate',
+						pg_catalog.format('; lost in about %s s if this goes on',
 							pg_catalog.round(k.seconds_to_lost::numeric))
 					WHEN k.safe_wal_size IS NULL THEN
 						'; no limit is set (max_slot_wal_keep_size), so it can fill the disk'
@@ -783,7 +797,7 @@ COMMENT ON COLUMN replication.write_lag_s IS
 COMMENT ON COLUMN replication.flush_lag_s IS
 'Age in seconds of the first commit not confirmed as flushed, read from the WAL; 0: none. NULL: not known.';
 COMMENT ON COLUMN replication.replay_lag_s IS
-'Age in seconds of the first commit not confirmed as replayed (for a slot: not sent), read from the WAL; 0: none. Right after an idle phase and while a standby hangs, unlike pg_stat_replication.replay_lag. NULL: not known (no commit within 16 MB, lost, or a subscription).';
+'Age in seconds of the first commit not confirmed as replayed (for a slot: not sent), read from the WAL; 0: none. Right after an idle phase and while a standby hangs, unlike pg_stat_replication.replay_lag. Within a transaction of more than 16 MB that column is taken, as long as replies come in. NULL: not known (also: lost, or a subscription).';
 COMMENT ON COLUMN replication.reply_age_s IS
 'Seconds since the last reply of the standby, the last message to the subscription, or since the slot became inactive (17 and later). NULL: not known.';
 COMMENT ON COLUMN replication.wal_status IS
