@@ -390,7 +390,8 @@ sub shown
 my ($rows) = run_all($conn, 'fresh server');
 is((shown($rows, $_))[0]{state}, 'no collector',
 	"without the collector the panel \"$_\" says so")
-  foreach 'Request rate', 'Latency p95', 'Latency p99', 'Error rate';
+  foreach 'Requests per second', 'Latency p95', 'Latency p99',
+  'Failed requests';
 cmp_ok(scalar shown($rows, 'Health status'),
 	'>', 0, 'the health table has rows from the start');
 
@@ -435,6 +436,8 @@ foreach my $broken ('SELECT no_such_column',
 	my ($rc) = $node->psql('app', $broken, on_error_die => 0);
 	isnt($rc, 0, "fails: $broken");
 }
+# two readings of the collector, which it takes every ten seconds
+sleep 11;
 
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -456,10 +459,12 @@ like((shown($rows, "Latency $_"))[0]{state},
 	qr/^[\d.]+ ms (ok|warning|critical)$/,
 	"with the collector $_ is a number with its verdict")
   foreach qw(p95 p99);
-like((shown($rows, 'Request rate'))[0]{state},
-	qr{^[\d.]+ req/s$}, 'and so is the request rate');
-like((shown($rows, 'Error rate'))[0]{state},
+like((shown($rows, 'Requests per second'))[0]{state},
+	qr{^[\d.]+ req/s (ok|warning)$}, 'and so is the request rate');
+like((shown($rows, 'Failed requests'))[0]{state},
 	qr/^[\d.]+ % critical$/, 'and the error rate: three of these few failed');
+cmp_ok(scalar shown($rows, 'Request rate'),
+	'>=', 1, 'the request rate has a course');
 my ($p) = shown($rows, 'Latency percentiles');
 ok($p && $p->{p50} <= $p->{p95} && $p->{p95} <= $p->{p99},
 	'three percentiles, in order');

@@ -218,6 +218,7 @@ sub foreign_relations
 {
 	my ($sql) = @_;
 	my %own = map { lc($_) => 1 } $sql =~ /\b(\w+)\s+AS\s+(?:MATERIALIZED\s+)?\(/gi;
+	$own{$_} = 1 foreach qw(generate_series unnest);
 	my %bad;
 	$sql =~ s/\bDISTINCT\s+FROM\b//gi;
 	$sql =~ s/\bextract\s*\(\s*\w+\s+FROM\b//gi;
