@@ -3,7 +3,7 @@
  *		Choosing a set of candidates.
  *
  * Greedy over a fixed candidate set, once by gain per byte and once by gain,
- * then local search that drops, swaps and adds until nothing improves; the
+ * then local search that drops, exchanges and adds until nothing improves; the
  * better end wins.  Candidates never grow in here.  The upper bound is the
  * sum, over statements, of what each would gain from all of its candidates
  * at once with no write cost.
@@ -12,6 +12,8 @@
 
 /* rounds of local search; each ends in at least one strict improvement */
 #define MAX_ROUNDS	40
+/* most moves that one member makes way for */
+#define MAX_PICKS	3
 /* smallest change in gain that is one, relative to the workload */
 #define EPSILON		1e-6
 
@@ -22,6 +24,7 @@ typedef struct State
 	uint64	   *config;			/* the set so far */
 	uint64	   *trial;			/* scratch */
 	double	   *ratio;			/* [statement] under config */
+	double	   *lowest;			/* [statement] of all sets adopted */
 	double		total_weight;
 	bool		stopped;
 } State;
@@ -139,8 +142,11 @@ adopt(State *st, const uint64 *config)
 
 	memcpy(st->config, config, st->words * sizeof(uint64));
 	for (int s = 0; s < p->nstatements; s++)
+	{
 		st->ratio[s] = intersects(p->relevant[s], st->config, st->words) ?
 			p->ratio(p->arg, s, st->config) : 1.0;
+		st->lowest[s] = Min(st->lowest[s], st->ratio[s]);
+	}
 }
 
 /* Does the set hold something that serves whatever candidate i serves? */
@@ -246,43 +252,81 @@ drop_worst(State *st)
 	return true;
 }
 
-/* Exchange a member for something better; false when nothing is. */
-static bool
-swap_best(State *st)
+/*
+ * The best move on top of base, member out left out, by its gain over the
+ * state's set; base becomes the result.  -1e300 when no move fits.
+ */
+static double
+best_refill(State *st, uint64 *base, int out)
 {
 	const GlperfSelectProblem *p = st->p;
+	double		best_gain = -1e300;
+	int			best = -1;
+
+	for (int m = 0; m < p->nmoves && !st->stopped; m++)
+	{
+		double		gain;
+
+		memcpy(st->trial, base, st->words * sizeof(uint64));
+		bitset_union(st->trial, p->moves[m], st->words);
+		bitset_del(st->trial, out);
+		if (bitset_equal(st->trial, base, st->words) ||
+			!fits(p, st->trial) || !irredundant(st, st->trial))
+			continue;
+		gain = delta(st, st->trial, false);
+		/* more members must be worth their number */
+		gain -= p->min_gain * Max(0, set_count(p, st->trial) -
+								  set_count(p, st->config));
+		if (best < 0 || gain > best_gain)
+		{
+			best_gain = gain;
+			best = m;
+		}
+	}
+	if (best < 0 || st->stopped)
+		return -1e300;
+	bitset_union(base, p->moves[best], st->words);
+	bitset_del(base, out);
+	return best_gain;
+}
+
+/*
+ * Exchange a member for something better; false when nothing is.  Under a
+ * limit, one may have to make way for several that are worse each.
+ */
+static bool
+exchange_best(State *st)
+{
+	const GlperfSelectProblem *p = st->p;
+	int			picks = p->budget < 0 && p->max_candidates < 0 ? 1 : MAX_PICKS;
 	double		best_gain = st->total_weight * EPSILON;
 	uint64	   *best = palloc0(st->words * sizeof(uint64));
+	uint64	   *base = palloc0(st->words * sizeof(uint64));
 	bool		found = false;
 
 	for (int i = 0; i < p->ncandidates && !st->stopped; i++)
 	{
 		if (!bitset_get(st->config, i))
 			continue;
-		for (int m = 0; m < p->nmoves && !st->stopped; m++)
+		memcpy(base, st->config, st->words * sizeof(uint64));
+		bitset_del(base, i);
+		for (int pick = 0; pick < picks && !st->stopped; pick++)
 		{
-			double		gain;
+			double		gain = best_refill(st, base, i);
 
-			apply_move(st, p->moves[m]);
-			bitset_del(st->trial, i);
-			if (bitset_equal(st->trial, st->config, st->words) ||
-				bitset_subset(st->trial, st->config, st->words) ||
-				!fits(p, st->trial) || !irredundant(st, st->trial))
-				continue;
-			gain = delta(st, st->trial, false);
-			/* more members must be worth their number */
-			gain -= p->min_gain * Max(0, set_count(p, st->trial) -
-									  set_count(p, st->config));
+			if (gain <= -1e300)
+				break;
 			if (gain > best_gain * (1 + EPSILON))
 			{
 				best_gain = gain;
-				memcpy(best, st->trial, st->words * sizeof(uint64));
+				memcpy(best, base, st->words * sizeof(uint64));
 				found = true;
 			}
 		}
 	}
 	if (found && !st->stopped)
 		adopt(st, best);
+	pfree(base);
 	pfree(best);
 	return found && !st->stopped;
 }
@@ -301,7 +345,7 @@ search(State *st, bool per_byte)
 	{
 		if (drop_worst(st))
 			continue;
-		if (swap_best(st))
+		if (exchange_best(st))
 			continue;
 		if (!add_best(st, per_byte))
 			break;
@@ -309,7 +353,10 @@ search(State *st, bool per_byte)
 	return glperf_select_gain(st->p, st->config);
 }
 
-/* What no set can exceed. */
+/*
+ * What no set can exceed, as long as more candidates never make a statement
+ * dearer; at least what was found.
+ */
 static double
 upper_bound(State *st)
 {
@@ -319,7 +366,8 @@ upper_bound(State *st)
 	for (int s = 0; s < p->nstatements; s++)
 		if (!bitset_empty(p->relevant[s], st->words))
 			bound += p->weight[s] *
-				Max(0.0, 1.0 - p->ratio(p->arg, s, p->relevant[s]));
+				Max(0.0, 1.0 - Min(st->lowest[s],
+								   p->ratio(p->arg, s, p->relevant[s])));
 	return bound;
 }
 
@@ -334,8 +382,12 @@ glperf_select(const GlperfSelectProblem *p)
 	st.config = palloc0(st.words * sizeof(uint64));
 	st.trial = palloc0(st.words * sizeof(uint64));
 	st.ratio = palloc0(sizeof(double) * (p->nstatements + 1));
+	st.lowest = palloc0(sizeof(double) * (p->nstatements + 1));
 	for (int s = 0; s < p->nstatements; s++)
+	{
 		st.total_weight += p->weight[s];
+		st.lowest[s] = 1.0;
+	}
 	result.chosen = palloc0(st.words * sizeof(uint64));
 
 	result.gain = search(&st, true);
