@@ -1,0 +1,486 @@
+/*
+ * select.c
+ *		Unit test of selection: constraints, quality, traps, interruption.
+ *
+ * Failures proved: a budget, the count limit or the regression limit is
+ * broken; the gain that is claimed is not the gain of the set, or is above the
+ * bound; a set far from the best one is returned where all sets can be tried;
+ * two runs differ; redundant candidates are chosen together; a search that is
+ * stopped returns something worse than nothing.
+ *
+ * unit: extension/select.c
+ */
+#include "postgres_fe.h"
+
+#include <math.h>
+
+#include "select.h"
+
+#define MAX_STATEMENTS	12
+#define MAX_CANDIDATES	12
+#define MAX_PLANS		8
+#define MAX_MOVES		200
+
+/* A way of running a statement: what it needs and how dear it is. */
+typedef struct TestPlan
+{
+	uint64		used;
+	double		ratio;
+} TestPlan;
+
+/* A problem small enough to try all sets; one word holds every set. */
+typedef struct TestProblem
+{
+	GlperfSelectProblem p;
+	TestPlan	plans[MAX_STATEMENTS][MAX_PLANS];
+	int			nplans[MAX_STATEMENTS];
+	uint64		harmful[MAX_STATEMENTS];	/* members that lure the planner */
+	double		weight[MAX_STATEMENTS];
+	uint64		relevant_set[MAX_STATEMENTS];
+	uint64	   *relevant[MAX_STATEMENTS];
+	double		size[MAX_CANDIDATES];
+	double		write_cost[MAX_CANDIDATES];
+	bool		covers[MAX_CANDIDATES * MAX_CANDIDATES];
+	uint64		move_set[MAX_MOVES];
+	uint64	   *moves[MAX_MOVES];
+	long		calls;
+	long		stop_after;		/* calls of stop() before it says yes; < 0 never */
+} TestProblem;
+
+static int	number = 0;
+
+/* Print one TAP line. */
+static void
+ok(bool good, const char *what)
+{
+	printf("%sok %d - %s\n", good ? "" : "not ", ++number, what);
+}
+
+/* A uniform number in [0, 1) from a fixed sequence. */
+static double
+uniform(void)
+{
+	static uint64 state = UINT64CONST(0x2545F4914F6CDD1D);
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (double) (state >> 11) / (double) (UINT64CONST(1) << 53);
+}
+
+/* Cheapest plan that the set allows; worse with something harmful in it. */
+static double
+test_ratio(void *arg, int statement, const uint64 *config)
+{
+	TestProblem *t = arg;
+	double		best = 1.0;
+
+	t->calls++;
+	for (int i = 0; i < t->nplans[statement]; i++)
+		if ((t->plans[statement][i].used & ~*config) == 0)
+			best = Min(best, t->plans[statement][i].ratio);
+	if (*config & t->harmful[statement])
+		best *= 1.5;
+	return best;
+}
+
+/* Has the search been allowed enough? */
+static bool
+test_stop(void *arg)
+{
+	TestProblem *t = arg;
+
+	return t->stop_after >= 0 && t->stop_after-- <= 0;
+}
+
+/* Offer a set as a move, once. */
+static void
+offer(TestProblem *t, uint64 set)
+{
+	for (int m = 0; m < t->p.nmoves; m++)
+		if (t->move_set[m] == set)
+			return;
+	t->move_set[t->p.nmoves] = set;
+	t->moves[t->p.nmoves] = &t->move_set[t->p.nmoves];
+	t->p.nmoves++;
+}
+
+/* An empty problem of this many statements and candidates. */
+static TestProblem *
+make_problem(int nstatements, int ncandidates)
+{
+	TestProblem *t = pg_malloc0(sizeof(TestProblem));
+
+	t->stop_after = -1;
+	for (int s = 0; s < nstatements; s++)
+	{
+		t->weight[s] = 100;
+		t->relevant[s] = &t->relevant_set[s];
+	}
+	for (int c = 0; c < ncandidates; c++)
+		t->size[c] = 1;
+	t->p.nstatements = nstatements;
+	t->p.ncandidates = ncandidates;
+	t->p.weight = t->weight;
+	t->p.relevant = t->relevant;
+	t->p.size = t->size;
+	t->p.write_cost = t->write_cost;
+	t->p.moves = t->moves;
+	t->p.budget = -1;
+	t->p.max_candidates = -1;
+	t->p.trust = 1.0;
+	t->p.max_regression = 0.1;
+	t->p.ratio = test_ratio;
+	t->p.stop = test_stop;
+	t->p.arg = t;
+	for (int c = 0; c < ncandidates; c++)
+		offer(t, UINT64CONST(1) << c);
+	return t;
+}
+
+/* Give a statement a plan, and selection the move that makes it possible. */
+static void
+add_plan(TestProblem *t, int statement, uint64 used, double ratio)
+{
+	TestPlan   *plan = &t->plans[statement][t->nplans[statement]++];
+
+	plan->used = used;
+	plan->ratio = ratio;
+	t->relevant_set[statement] |= used;
+	offer(t, used);
+}
+
+/* A random problem as workloads make them: a few statements per candidate. */
+static TestProblem *
+random_problem(void)
+{
+	int			nstatements = 3 + (int) (uniform() * 8);
+	int			ncandidates = 4 + (int) (uniform() * 7);
+	TestProblem *t = make_problem(nstatements, ncandidates);
+
+	for (int c = 0; c < ncandidates; c++)
+	{
+		t->size[c] = floor(exp(uniform() * 5) * 10);
+		t->write_cost[c] = uniform() < 0.5 ? 0 : uniform() * 30;
+	}
+	for (int s = 0; s < nstatements; s++)
+	{
+		int			nplans = 1 + (int) (uniform() * (MAX_PLANS - 1));
+
+		t->weight[s] = floor(exp(uniform() * 6) * 5);
+		for (int i = 0; i < nplans; i++)
+		{
+			uint64		used = 0;
+			int			n = 1 + (int) (uniform() * uniform() * 4);
+
+			while (n-- > 0)
+				used |= UINT64CONST(1) << (int) (uniform() * ncandidates);
+			add_plan(t, s, used, 0.01 + uniform() * 0.98);
+		}
+	}
+	return t;
+}
+
+/* Bytes of a set. */
+static double
+set_size(TestProblem *t, uint64 set)
+{
+	double		size = 0;
+
+	for (int c = 0; c < t->p.ncandidates; c++)
+		if (set >> c & 1)
+			size += t->size[c];
+	return size;
+}
+
+/* Number of members. */
+static int
+set_count(uint64 set)
+{
+	int			n = 0;
+
+	for (; set; set &= set - 1)
+		n++;
+	return n;
+}
+
+/* Does a set satisfy every constraint? */
+static bool
+allowed(TestProblem *t, uint64 set)
+{
+	if (t->p.budget >= 0 && set_size(t, set) > t->p.budget)
+		return false;
+	if (t->p.max_candidates >= 0 && set_count(set) > t->p.max_candidates)
+		return false;
+	for (int s = 0; s < t->p.nstatements; s++)
+		if ((set & t->relevant_set[s]) != 0 &&
+			test_ratio(t, s, &set) > 1.0 + t->p.max_regression)
+			return false;
+	return true;
+}
+
+/* The best gain of all sets. */
+static double
+best_gain(TestProblem *t)
+{
+	double		best = 0;
+
+	for (uint64 set = 0; set < UINT64CONST(1) << t->p.ncandidates; set++)
+		if (allowed(t, set))
+			best = Max(best, glperf_select_gain(&t->p, &set));
+	return best;
+}
+
+/* Tally over many problems of one kind. */
+typedef struct Tally
+{
+	int			problems;
+	int			broken;			/* constraints */
+	int			wrong;			/* gain, bound or a second run differ */
+	int			optimal;
+	double		sum;			/* of shares of the optimum */
+	double		worst;
+} Tally;
+
+/* Solve one problem and add it up. */
+static void
+measure(TestProblem *t, Tally *tally)
+{
+	GlperfSelection a = glperf_select(&t->p);
+	GlperfSelection b = glperf_select(&t->p);
+	double		best = best_gain(t);
+	bool		monotone = true;
+	double		share = best > 0 ? a.gain / best : 1;
+
+	for (int s = 0; s < t->p.nstatements; s++)
+		if (t->harmful[s] != 0)
+			monotone = false;
+	tally->problems++;
+	if (!allowed(t, *a.chosen))
+		tally->broken++;
+	if (fabs(a.gain - glperf_select_gain(&t->p, a.chosen)) > 1e-6 ||
+		a.gain > a.bound + 1e-6 || (monotone && best > a.bound + 1e-6) ||
+		a.gain > best + 1e-6 || *a.chosen != *b.chosen || a.gain != b.gain ||
+		!a.complete)
+		tally->wrong++;
+	if (share > 1 - 1e-9)
+		tally->optimal++;
+	tally->sum += share;
+	tally->worst = tally->problems == 1 ? share : Min(tally->worst, share);
+	pg_free(t);
+}
+
+/* Report a tally as TAP. */
+static void
+judge(const char *kind, const Tally *tally, double least)
+{
+	char		what[200];
+
+	printf("# %s: %d of %d optimal, %.2f %% of the optimum on average, %.1f %% at worst\n",
+		   kind, tally->optimal, tally->problems,
+		   100 * tally->sum / tally->problems, 100 * tally->worst);
+	snprintf(what, sizeof(what), "%s: no constraint is broken", kind);
+	ok(tally->broken == 0, what);
+	snprintf(what, sizeof(what), "%s: the gain is the set's, at most the bound, twice the same",
+			 kind);
+	ok(tally->wrong == 0, what);
+	snprintf(what, sizeof(what), "%s: close to the best of all sets", kind);
+	ok(tally->sum / tally->problems >= least, what);
+}
+
+/* Against brute force. */
+static void
+test_quality(void)
+{
+	Tally		tallies[5] = {{0}};
+
+	for (int i = 0; i < 200; i++)
+	{
+		TestProblem *t = random_problem();
+
+		measure(t, &tallies[0]);
+		t = random_problem();
+		t->p.budget = set_size(t, ~UINT64CONST(0)) * (0.05 + 0.6 * uniform());
+		measure(t, &tallies[1]);
+		t = random_problem();
+		t->p.max_candidates = (int) (uniform() * 5);
+		measure(t, &tallies[2]);
+		t = random_problem();
+		t->p.budget = set_size(t, ~UINT64CONST(0)) * (0.05 + 0.6 * uniform());
+		t->p.max_candidates = 1 + (int) (uniform() * 4);
+		t->p.trust = 0.9;
+		measure(t, &tallies[3]);
+		t = random_problem();
+		for (int s = 0; s < t->p.nstatements; s++)
+			if (uniform() < 0.3)
+				t->harmful[s] = t->relevant_set[s] &
+					(UINT64CONST(1) << (int) (uniform() * t->p.ncandidates));
+		measure(t, &tallies[4]);
+	}
+	judge("no limit", &tallies[0], 0.99);
+	judge("storage", &tallies[1], 0.99);
+	judge("count", &tallies[2], 0.99);
+	judge("storage, count, distrust", &tallies[3], 0.99);
+	judge("regressions", &tallies[4], 0.99);
+}
+
+/* Small problems made by hand. */
+static void
+test_traps(void)
+{
+	TestProblem *t;
+	GlperfSelection result;
+
+	/* nothing to choose from */
+	t = make_problem(0, 0);
+	result = glperf_select(&t->p);
+	ok(result.gain == 0 && result.bound == 0 && result.complete && *result.chosen == 0,
+	   "an empty problem has an empty answer");
+
+	/* the dense one first, and the big one no longer fits */
+	t = make_problem(2, 2);
+	t->size[1] = 10;
+	add_plan(t, 0, 1, 0.7);
+	add_plan(t, 1, 2, 0.1);
+	t->p.budget = 10;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 2, "a small dense candidate does not keep out a big one");
+
+	/* the best single one is in the way of two that gain more together */
+	t = make_problem(3, 3);
+	t->size[0] = 6;
+	t->size[1] = t->size[2] = 5;
+	add_plan(t, 0, 1, 0.3);
+	add_plan(t, 1, 2, 0.5);
+	add_plan(t, 2, 4, 0.5);
+	t->p.budget = 10;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 6, "one candidate makes way for two that gain more together");
+
+	/* the best single one is no good beside the others */
+	t = make_problem(2, 3);
+	add_plan(t, 0, 1, 0.5);
+	add_plan(t, 1, 1, 0.5);
+	add_plan(t, 0, 2, 0.1);
+	add_plan(t, 1, 4, 0.1);
+	t->p.max_candidates = 2;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 6, "a first choice that the others made pointless is exchanged");
+
+	/* two that are worth nothing without each other */
+	t = make_problem(1, 3);
+	add_plan(t, 0, 3, 0.1);
+	add_plan(t, 0, 4, 0.8);
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 3, "a pair that is worth nothing apart is found");
+
+	/* the wide one covers the narrow one */
+	t = make_problem(2, 2);
+	add_plan(t, 0, 1, 0.10);
+	add_plan(t, 0, 2, 0.11);
+	add_plan(t, 1, 2, 0.1);
+	t->covers[1 * 2 + 0] = true;
+	t->p.covers = t->covers;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 2, "a candidate that another one covers is not chosen beside it");
+
+	/* upkeep above the gain */
+	t = make_problem(1, 1);
+	add_plan(t, 0, 1, 0.5);
+	t->write_cost[0] = 51;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 0 && result.gain == 0, "upkeep above the gain: not chosen");
+	t->write_cost[0] = 49;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 1 && fabs(result.gain - 1) < 1e-9 && fabs(result.bound - 50) < 1e-9,
+	   "upkeep below the gain: chosen, and taken off");
+
+	/* what each candidate has to save */
+	t->p.min_gain = 2;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 0, "a candidate that saves too little is not chosen");
+
+	/* gains that are not believed */
+	t = make_problem(1, 1);
+	add_plan(t, 0, 1, 0.99);
+	t->p.trust = 0.9;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 0, "a gain too small to be believed is none");
+
+	/* one statement gains, another regresses */
+	t = make_problem(2, 1);
+	add_plan(t, 0, 1, 0.1);
+	t->relevant_set[1] = 1;
+	t->harmful[1] = 1;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 0, "nothing is chosen that makes a statement regress");
+	t->p.max_regression = 0.6;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 1 && fabs(result.gain - 40) < 1e-9,
+	   "a regression within the limit is weighed against the gain");
+
+	/* ties */
+	t = make_problem(1, 3);
+	add_plan(t, 0, 1, 0.5);
+	add_plan(t, 0, 2, 0.5);
+	add_plan(t, 0, 4, 0.5);
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 1, "ties go to the lower number");
+
+	/* limits at zero */
+	t->p.max_candidates = 0;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 0, "no candidates allowed: none chosen");
+	t->p.max_candidates = -1;
+	t->p.budget = 0;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 0, "no space allowed: none chosen");
+	t->p.budget = 1;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 1, "space for exactly one");
+}
+
+/* Interrupted at every possible moment. */
+static void
+test_stopping(void)
+{
+	TestProblem *t = random_problem();
+	double		full;
+	double		before = 0;
+	bool		sane = true;
+	bool		reported = true;
+	int			improved = 0;
+
+	t->p.budget = set_size(t, ~UINT64CONST(0)) / 3;
+	full = glperf_select(&t->p).gain;
+	for (long n = 0; n < 3000; n++)
+	{
+		GlperfSelection result;
+
+		t->stop_after = n;
+		result = glperf_select(&t->p);
+		if (result.complete)
+			break;
+		if (!allowed(t, *result.chosen) || result.gain < -1e-9 ||
+			result.gain > full + 1e-6)
+			sane = false;
+		if (result.gain > before + 1e-9)
+			improved++;
+		before = result.gain;
+		if (result.gain > result.bound + 1e-6)
+			reported = false;
+	}
+	ok(sane, "stopped at any moment: an allowed set, no worse than nothing");
+	ok(improved > 0, "what was found before the stop is kept");
+	ok(reported, "the bound holds for a search that was stopped");
+}
+
+int
+main(void)
+{
+	test_traps();
+	test_stopping();
+	test_quality();
+	printf("1..%d\n", number);
+	return 0;
+}
