@@ -181,15 +181,37 @@ foreign_key_of_partition(const GlperfForeignKey *fk, Oid partition)
 	return copy;
 }
 
+/* Position in the list, sorted by table, of the first index of the table. */
+static int
+first_index_of(Oid table, List *indexes)
+{
+	int			low = 0;
+	int			high = list_length(indexes);
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (((GlperfIndex *) list_nth(indexes, middle))->table < table)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* One of the indexes finds the rows of this foreign key. */
 static bool
 is_supported(const GlperfForeignKey *fk, List *indexes)
 {
-	ListCell   *lc;
-
-	foreach(lc, indexes)
+	for (int i = first_index_of(fk->table, indexes);
+		 i < list_length(indexes); i++)
 	{
-		if (glperf_index_supports_foreign_key(lfirst(lc), fk))
+		GlperfIndex *index = list_nth(indexes, i);
+
+		if (index->table != fk->table)
+			break;
+		if (glperf_index_supports_foreign_key(index, fk))
 			return true;
 	}
 	return false;
@@ -338,7 +360,7 @@ Datum
 glperf_foreign_keys_without_index(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	List	   *indexes = glperf_index_list();
+	List	   *indexes = glperf_index_list(false);
 	List	   *fks = glperf_foreign_key_list();
 	ListCell   *lc;
 

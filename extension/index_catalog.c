@@ -15,11 +15,15 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_opclass.h"
@@ -47,6 +51,13 @@ typedef struct GlperfIndexUse
 	Oid			index;			/* hash key */
 	char	   *guard;			/* first reason to keep it */
 } GlperfIndexUse;
+
+/* A table that belongs to an extension. */
+typedef struct GlperfExtensionTable
+{
+	Oid			table;			/* hash key */
+	Oid			extension;
+} GlperfExtensionTable;
 
 /* A partitioned index, found by its OID. */
 typedef struct GlperfTreeNode
@@ -306,7 +317,7 @@ own_guard(const GlperfIndex *index, Form_pg_index form)
 
 /* Read one index; NULL if it is none of ours or has just been dropped. */
 static GlperfIndex *
-read_index(HeapTuple tuple, Relation pg_index)
+read_index(HeapTuple tuple, Relation pg_index, bool measure)
 {
 	Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
 	HeapTuple	class_tuple;
@@ -342,7 +353,8 @@ read_index(HeapTuple tuple, Relation pg_index)
 	{
 		read_definition(index, tuple, pg_index);
 		index->settings = read_settings(index, class_tuple);
-		read_measures(index, class_form);
+		if (measure)
+			read_measures(index, class_form);
 		index->guard = own_guard(index, form);
 	}
 	ReleaseSysCache(class_tuple);
@@ -387,6 +399,44 @@ constraint_uses(void)
 	systable_endscan(scan);
 	table_close(pg_constraint, AccessShareLock);
 	return uses;
+}
+
+/* Tables that belong to extensions: one scan instead of one per table. */
+static HTAB *
+extension_tables(void)
+{
+	HASHCTL		ctl = {0};
+	HTAB	   *tables;
+	ScanKeyData key;
+	Relation	pg_depend;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(GlperfExtensionTable);
+	ctl.hcxt = CurrentMemoryContext;
+	tables = hash_create("glperf extension tables", 64, &ctl,
+						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	ScanKeyInit(&key, Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(ExtensionRelationId));
+	pg_depend = table_open(DependRelationId, AccessShareLock);
+	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true, NULL,
+							  1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		GlperfExtensionTable *entry;
+
+		if (form->classid != RelationRelationId ||
+			form->deptype != DEPENDENCY_EXTENSION)
+			continue;
+		entry = hash_search(tables, &form->objid, HASH_ENTER, NULL);
+		entry->extension = form->refobjid;
+	}
+	systable_endscan(scan);
+	table_close(pg_depend, AccessShareLock);
+	return tables;
 }
 
 /* list_sort: by table, then by OID, so that results are stable. */
@@ -460,10 +510,11 @@ sum_up_partitions(List *indexes)
 
 /* See index_catalog.h. */
 List *
-glperf_index_list(void)
+glperf_index_list(bool measure)
 {
 	List	   *indexes = NIL;
 	HTAB	   *uses = constraint_uses();
+	HTAB	   *extensions = extension_tables();
 	Relation	pg_index;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -472,11 +523,15 @@ glperf_index_list(void)
 	scan = systable_beginscan(pg_index, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		GlperfIndex *index = read_index(tuple, pg_index);
+		GlperfIndex *index = read_index(tuple, pg_index, measure);
 		GlperfIndexUse *use;
+		GlperfExtensionTable *member;
 
 		if (index == NULL)
 			continue;
+		member = hash_search(extensions, &index->table, HASH_FIND, NULL);
+		if (member != NULL)
+			index->extension = member->extension;
 		use = hash_search(uses, &index->oid, HASH_FIND, NULL);
 		if (use != NULL && !OidIsValid(index->parent))
 			index->guard = use->guard;

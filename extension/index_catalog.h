@@ -52,6 +52,7 @@ typedef struct GlperfIndex
 	bool		nulls_not_distinct;
 	bool		valid;			/* usable by queries */
 	bool		building;		/* not valid because somebody is building it */
+	Oid			extension;		/* that the table belongs to */
 	char	   *guard;			/* why it must stay; NULL: nothing found */
 
 	/* measured */
@@ -93,11 +94,13 @@ extern bool glperf_is_system_schema(Oid nspid);
 /*
  * glperf_index_list -- all indexes of user tables, ordered by table
  *
+ * measure:	also read counters, sizes and ages
+ *
  * Reads catalogs only; never waits for a lock on a user's table.  Temporary
- * tables and system schemas are left out.  Measured and judged fields of
+ * tables and system schemas are left out.  Measured fields of
  * partitioned indexes are summed up over their leaves.
  */
-extern List *glperf_index_list(void);
+extern List *glperf_index_list(bool measure);
 
 /*
  * glperf_foreign_key_list -- all enforced foreign keys, ordered by table

@@ -160,13 +160,11 @@ has_dependents(Oid index)
 static char *
 owned_by_extension(const GlperfIndex *index)
 {
-	Oid			extension = getExtensionOfObject(RelationRelationId,
-												 index->table);
+	char	   *name = OidIsValid(index->extension) ?
+	get_extension_name(index->extension) : NULL;
 
-	if (!OidIsValid(extension))
-		return NULL;
-	return psprintf("belongs to extension %s",
-					quote_identifier(get_extension_name(extension)));
+	return name == NULL ? NULL :
+		psprintf("belongs to extension %s", quote_identifier(name));
 }
 
 /* Take back an offer to drop that the server would refuse. */
@@ -528,19 +526,11 @@ judge_table(GlperfIndex **indexes, int n, List *fks,
 	}
 }
 
-/* The foreign keys of one table. */
-static List *
-foreign_keys_of(Oid table, List *fks)
+/* Referencing table of the foreign key in a list's cell. */
+static Oid
+fk_table(const ListCell *cell)
 {
-	List	   *own = NIL;
-	ListCell   *lc;
-
-	foreach(lc, fks)
-	{
-		if (((GlperfForeignKey *) lfirst(lc))->table == table)
-			own = lappend(own, lfirst(lc));
-	}
-	return own;
+	return ((const GlperfForeignKey *) lfirst(cell))->table;
 }
 
 /* Judge all indexes, table by table. */
@@ -550,19 +540,27 @@ judge_all(List *indexes, const GlperfUsageLimits *limits)
 	int			n = list_length(indexes);
 	GlperfIndex **all = palloc(Max(n, 1) * sizeof(GlperfIndex *));
 	List	   *fks = glperf_foreign_key_list();
+	ListCell   *fk = list_head(fks);
 	int			i = 0;
 	ListCell   *lc;
 
+	/* both lists are in the order of tables */
 	foreach(lc, indexes)
 		all[i++] = lfirst(lc);
 	for (int first = 0; first < n;)
 	{
+		Oid			table = all[first]->table;
+		List	   *own = NIL;
 		int			end = first + 1;
 
-		while (end < n && all[end]->table == all[first]->table)
+		while (end < n && all[end]->table == table)
 			end++;
-		judge_table(all + first, end - first,
-					foreign_keys_of(all[first]->table, fks), limits);
+		for (; fk != NULL && fk_table(fk) <= table; fk = lnext(fks, fk))
+		{
+			if (fk_table(fk) == table)
+				own = lappend(own, lfirst(fk));
+		}
+		judge_table(all + first, end - first, own, limits);
 		first = end;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -666,7 +664,7 @@ glperf_index_usage(PG_FUNCTION_ARGS)
 	limits.in_recovery = RecoveryInProgress();
 
 	InitMaterializedSRF(fcinfo, 0);
-	indexes = glperf_index_list();
+	indexes = glperf_index_list(true);
 	if (has_invalid(indexes))
 		find_builds(indexes);
 	judge_all(indexes, &limits);

@@ -69,6 +69,8 @@ fork_bytes(Form_pg_class rel, ForkNumber fork)
 		if (!found)
 			break;
 		bytes += st.st_size;
+		if (st.st_size < (off_t) RELSEG_SIZE * BLCKSZ)
+			break;				/* only the last segment is not full */
 	}
 	pfree(path);
 	return bytes;
