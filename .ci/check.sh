@@ -186,36 +186,14 @@ if [ ${#sql[@]} -gt 0 ] || [ ${#iso[@]} -gt 0 ]; then
 	fi
 fi
 
-# --- TAP: one file at a time, so that each has its own log and its own time
+# --- TAP
 if [ ${#tap[@]} -gt 0 ]; then
 	say "tap: ${#tap[@]} files"
-	tp=0 tf=0 ts=0
-	for f in "${tap[@]}"; do
-		n=$(basename "$f" .pl)
-		t0=$SECONDS
-		run as "${MK[@]}" REGRESS= ISOLATION= PROVE_TESTS="$f" \
-			PROVE_FLAGS=-v installcheck >"$W/$n.log" 2>&1
-		rc=$?
-		read -r p b s < <(count_tap "$W/$n.log")
-		# a file that died, or ran nothing, has failed too
-		[ $rc = 0 ] || [ "$b" != 0 ] || b=1
-		[ $((p + b + s)) != 0 ] || b=1
-		tp=$((tp + p)) tf=$((tf + b)) ts=$((ts + s))
-		printf '%-36s %4d ok %3d failed%s  %4d s\n' "$f" "$p" "$b" \
-			"$([ "$s" = 0 ] || printf ' %3d skipped' "$s")" $((SECONDS - t0))
-		[ "$s" = 0 ] || grep -E '# *(skip|SKIP)' "$W/$n.log" | sort | uniq -c | head -n 5
-		if [ "$b" != 0 ]; then
-			broken+=("$f")
-			grep -vE '^(ok |[+]{3} |make: )' "$W/$n.log" | tail -n 80
-			tail -n 15 "tmp_check/log/regress_log_$n" 2>/dev/null
-			for log in tmp_check/log/*.log; do
-				grep -E 'PANIC|terminated by signal|TRAP:|could not' "$log" |
-					tail -n 5 | sed "s|^|$(basename "$log"): |"
-			done
-			# kept while the scratch directory is, for the next look
-			cp -r tmp_check/log "$W/$n.logs" 2>/dev/null
-		fi
-	done
-	tally tap "$tp" "$tf" "$ts"
+	run tap_run "$W/src" "${tap[@]}" -- "${MK[@]}"
+	read -r p f s bad < <(tap_total)
+	tally tap "$p" "$f" "$s"
+	broken+=($bad)
+	n=$(wc -l <"$W/tap.results")
+	[ "$n" = ${#tap[@]} ] || tally unrun 0 $((${#tap[@]} - n))
 fi
 finish

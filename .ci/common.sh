@@ -74,6 +74,9 @@ scratch_make()
 	[ ${#base} -le 50 ] || base=/tmp
 	W=$(mktemp -d "$base/glperf-$1.XXXXXX")
 	chmod 755 "$W"
+	# what the tests themselves put into a temporary directory
+	mkdir "$W/t"
+	[ "$(id -u)" != 0 ] || chown "$PGU" "$W/t"
 	trap cleanup EXIT
 	trap 'echo interrupted >&2; exit 130' INT
 	trap 'echo terminated >&2; exit 143' TERM HUP
@@ -157,4 +160,87 @@ count_tap()
 		/^not ok( |$)/ {if (!/# *TODO/) bad++}
 		/^1\.\.0 # SKIP/ {skip++}
 		END {print ok + 0, bad + 0, skip + 0}' "$1"
+}
+
+# tap_next: take the next file from the list in $W/tap.list
+tap_next()
+{
+	flock "$W/tap.lock" bash -c \
+		'IFS= read -r f <"$1" && sed -i 1d "$1" && echo "$f"' - "$W/tap.list"
+}
+
+# tap_worker DIR MAKE-COMMAND...: run files from the list in DIR, a built tree,
+# one at a time, so that each has its own log and its own time
+tap_worker()
+{
+	local f n p b s rc t0 dir=$1
+	shift
+	cd "$dir" || return 1
+	while f=$(tap_next); do
+		n=$(basename "$f" .pl) t0=$SECONDS
+		as env TMPDIR="$W/t" "$@" REGRESS= ISOLATION= PROVE_TESTS="$f" PROVE_FLAGS=-v \
+			installcheck >"$W/$n.log" 2>&1
+		rc=$?
+		read -r p b s < <(count_tap "$W/$n.log")
+		# a file that died, or ran nothing, has failed too
+		[ $rc = 0 ] || [ "$b" != 0 ] || b=1
+		[ $((p + b + s)) != 0 ] || b=1
+		{
+			printf '%-36s %4d ok %3d failed%s  %4d s\n' "$f" "$p" "$b" \
+				"$([ "$s" = 0 ] || printf ' %3d skipped' "$s")" $((SECONDS - t0))
+			[ "$s" = 0 ] || grep -E '# *(skip|SKIP)' "$W/$n.log" | sort | uniq -c |
+				head -n 5
+			[ "$b" = 0 ] || tap_explain "$n"
+		} >"$W/$n.out" 2>&1
+		flock "$W/tap.lock" cat "$W/$n.out"
+		echo "$f $p $b $s" >>"$W/tap.results"
+	done
+}
+
+# tap_explain NAME: what the log of a failed file, and those of its servers, say
+tap_explain()
+{
+	local log
+	grep -vE '^(ok |[+]{3} |make: )' "$W/$1.log" | tail -n 80
+	tail -n 15 "tmp_check/log/regress_log_$1" 2>/dev/null
+	for log in tmp_check/log/*.log; do
+		grep -E 'PANIC|terminated by signal|TRAP:|could not' "$log" 2>/dev/null |
+			tail -n 5 | sed "s|^|$(basename "$log"): |"
+	done
+	# kept while the scratch directory is, for the next look
+	cp -r tmp_check/log "$W/$1.logs" 2>/dev/null
+}
+
+# tap_run DIR FILE... -- MAKE-COMMAND...: run TAP files in a built tree, as many
+# at a time as there are processors (four at most; GLPERF_JOBS says otherwise).
+# Leaves "FILE PASSED FAILED SKIPPED" per file in $W/tap.results.
+tap_run()
+{
+	local dir=$1 i jobs
+	shift
+	: >"$W/tap.list"
+	: >"$W/tap.lock"
+	: >"$W/tap.results"
+	while [ "$1" != -- ]; do
+		echo "$1" >>"$W/tap.list"
+		shift
+	done
+	shift
+	jobs=${GLPERF_JOBS:-$(nproc)}
+	[ "$jobs" -le 4 ] || jobs=4
+	# prove empties tmp_check: each worker has a tree of its own
+	for ((i = 2; i <= jobs; i++)); do
+		cp -a "$dir" "$dir.$i"
+		tap_worker "$dir.$i" "$@" &
+	done
+	tap_worker "$dir" "$@"
+	wait
+	rm -rf "$dir".[2-9]
+}
+
+# tap_total: "passed failed skipped" of tap_run, and the files that failed
+tap_total()
+{
+	awk '{p += $2; f += $3; s += $4; if ($3) bad = bad " " $1}
+		END {print p + 0, f + 0, (s + 0) bad}' "$W/tap.results"
 }

@@ -101,21 +101,18 @@ one()
 	all) files=$(compgen -G 't/*.pl' || true) ;;
 	*) files=$GLPERF_MATRIX_TAP ;;
 	esac
-	for n in $files; do
-		run as "${mk[@]}" REGRESS= ISOLATION= PROVE_TESTS="$n" PROVE_FLAGS=-v \
-			installcheck >"$d/tap.log" 2>&1
-		rc=$?
-		read -r p f s < <(count_tap "$d/tap.log")
-		[ $rc = 0 ] || [ "$f" != 0 ] || f=1
-		ok=$((ok + p)) bad=$((bad + f))
-		if [ "$f" != 0 ]; then
-			grep -vE '^ok ' "$d/tap.log" | tail -n 60
-			note="$note $n"
-		fi
-	done
+	if [ -n "$files" ]; then
+		run tap_run "$d/src" $files -- "${mk[@]}"
+		read -r p f s n < <(tap_total)
+		ok=$((ok + p)) bad=$((bad + f)) note="$note $n"
+		for n in $files; do
+			grep -q "^$n " "$W/tap.results" || bad=$((bad + 1)) note="$note $n"
+		done
+	fi
 
+	note=$(echo $note)
 	passed=$((passed + ok)) failed=$((failed + bad))
-	summary+=("PostgreSQL $v: $ok passed, $bad failed${note:+ ($(echo $note))}, $((SECONDS - t0)) s")
+	summary+=("PostgreSQL $v: $ok passed, $bad failed${note:+ ($note)}, $((SECONDS - t0)) s")
 	[ -n "${KEEP:-}" ] || rm -rf "$d/pg"
 }
 

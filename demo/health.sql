@@ -1,6 +1,6 @@
 -- What needs attention first; the rest is counted.
 SELECT status, area, check_id, round(value::numeric, 1) || ' ' || unit AS value,
-	rtrim(regexp_replace(CASE WHEN object LIKE 'query %' THEN message
+	rtrim(regexp_replace(CASE WHEN object ~ '^(query|more) ' THEN message
 			ELSE object || ': ' || message END || coalesce(E'\n-> ' || remedy, ''),
 		'([^\n]{1,76})(\s+|$)', E'\\1\n', 'g'), E'\n') AS "message -> remedy"
 FROM glperf.health
