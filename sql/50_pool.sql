@@ -82,7 +82,7 @@ SELECT max_connections = current_setting('max_connections')::int8 AS max,
 			WHERE backend_type = 'client backend') AS used,
 	used_pct = 100.0 * used / usable::float8 AS pct,
 	free = usable - used AS free,
-	high_water, declared_by_pools,
+	(high_water IS NULL OR high_water >= 1) AS high_water, declared_by_pools,
 	status = glperf.verdict('connection_saturation', used_pct) AS status
 FROM glperf.connections;
 
