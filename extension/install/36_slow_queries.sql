@@ -70,7 +70,7 @@ AS $$
 				l.mean_direction) AS status,
 		nullif(concat_ws('; ',
 			CASE WHEN s.temp_blks_written > 0 THEN
-				format('spills %s per call to temporary files: a larger work_mem or an index that delivers the order would avoid it',
+				format('spills %s per call to temporary files',
 					pg_size_pretty(s.temp_bytes / nullif(s.calls, 0))) END,
 			CASE WHEN s.blks >= l.hit_blocks
 					AND 100.0 * s.shared_blks_hit / nullif(s.blks, 0) < l.hit_pct THEN
@@ -84,7 +84,7 @@ AS $$
 					round((100 * s.io_ms / nullif(s.total_time_ms, 0))::numeric)) END,
 			CASE WHEN s.calls > 1
 					AND s.stddev_time_ms / nullif(s.mean_time_ms, 0) > l.variation THEN
-				format('unstable: %s to %s ms, standard deviation %s times the mean; parameters, plan or load differ between calls',
+				format('unstable: %s to %s ms, standard deviation %s times the mean',
 					round(s.min_time_ms::numeric, 1),
 					round(s.max_time_ms::numeric, 1),
 					round((s.stddev_time_ms
