@@ -333,12 +333,14 @@ select_ratio(void *arg, int statement, const uint64 *config)
 	return glperf_advise_ratio((GlperfAdvice *) arg, statement, config);
 }
 
+/* Upper bound without planning. */
 static double
 select_bound(void *arg, int statement, const uint64 *config)
 {
 	return glperf_advise_bound((GlperfAdvice *) arg, statement, config);
 }
 
+/* Has the time limit passed? */
 static bool
 select_stop(void *arg)
 {

@@ -252,6 +252,7 @@ walk_list(PlanWalk *walk, List *plans, int depth)
 		walk_plan(walk, (Plan *) lfirst(lc), depth);
 }
 
+/* Visit a node and everything below it. */
 static void
 walk_plan(PlanWalk *walk, Plan *plan, int depth)
 {

@@ -36,6 +36,7 @@ trusted(const GlperfSelectProblem *p, double ratio)
 	return ratio > p->trust && ratio <= 1.0 ? 1.0 : ratio;
 }
 
+/* Do two sets have a member in common? */
 static bool
 intersects(const uint64 *a, const uint64 *b, int words)
 {
@@ -45,6 +46,7 @@ intersects(const uint64 *a, const uint64 *b, int words)
 	return false;
 }
 
+/* Sum of a value over a set's members. */
 static double
 set_sum(const GlperfSelectProblem *p, const uint64 *config,
 		const double *values)
@@ -57,6 +59,7 @@ set_sum(const GlperfSelectProblem *p, const uint64 *config,
 	return sum;
 }
 
+/* Number of a set's members. */
 static int
 set_count(const GlperfSelectProblem *p, const uint64 *config)
 {
@@ -102,7 +105,7 @@ delta(State *st, const uint64 *config, bool exact)
 	const GlperfSelectProblem *p = st->p;
 	double		gain = 0;
 	double		(*ratio_of) (void *, int, const uint64 *) =
-		exact || p->bound == NULL ? p->ratio : p->bound;
+	exact || p->bound == NULL ? p->ratio : p->bound;
 
 	if (p->stop && p->stop(p->arg))
 	{

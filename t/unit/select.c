@@ -44,7 +44,8 @@ typedef struct TestProblem
 	uint64		move_set[MAX_MOVES];
 	uint64	   *moves[MAX_MOVES];
 	long		calls;
-	long		stop_after;		/* calls of stop() before it says yes; < 0 never */
+	long		stop_after;		/* calls of stop() before it says yes; < 0
+								 * never */
 } TestProblem;
 
 static int	number = 0;
