@@ -5,9 +5,9 @@ SELECT status, area, left(object, 40) AS object, check_id AS check,
 	CASE WHEN value IS NULL THEN ''
 		ELSE concat(round(value::numeric, 1)::float8, ' ', unit) END AS value,
 	concat_ws(' / ', warning, critical) AS "warning / critical",
-	CASE WHEN length(message) <= 62 THEN message
-		ELSE left(message, 60) || ' …' END AS message
+	CASE WHEN length(message) <= 56 THEN message
+		ELSE left(message, 54) || ' …' END AS message
 FROM glperf.health
 ORDER BY array_position(ARRAY['critical', 'warning', 'unknown', 'ok'], status),
 	area, object, check_id
-LIMIT 30;
+LIMIT 28;
