@@ -61,7 +61,8 @@ typedef struct GlperfAdviceStatement
 /* One recommendation, ready to be shown. */
 typedef struct GlperfRecommendation
 {
-	int			candidate;
+	const char *action;			/* analyze, create or drop */
+	int			candidate;		/* -1 unless it creates an index */
 	char	   *schema;
 	char	   *table;
 	char	   *name;
@@ -103,6 +104,7 @@ typedef struct GlperfAdvice
 	bool	   *alive;			/* [candidate] may be chosen */
 	List	   *writes;			/* GlperfWrite * */
 	GlperfWriteCost *write_costs;	/* [candidate] */
+	List	   *real_used;		/* Oid list: existing indexes in plans */
 	int			planner_calls;
 	GlperfSelection selection;
 	GlperfRecommendation *recommendations;
@@ -139,6 +141,14 @@ extern void glperf_advise_used(GlperfAdvice *advice, int s,
 
 /* Has the time limit passed?  Also the place where a cancel is noticed. */
 extern bool glperf_advise_out_of_time(GlperfAdvice *advice);
+
+/*
+ * advise_upkeep.c: what else is to be done about the indexes that exist and
+ * the statistics that the advice rests on.  Both append recommendations;
+ * tables lacking statistics go to the front.
+ */
+extern void glperf_advise_statistics(GlperfAdvice *advice);
+extern void glperf_advise_drops(GlperfAdvice *advice);
 
 /* advise_report.c: from a selection to recommendations with reasons. */
 extern void glperf_advise_report(GlperfAdvice *advice);

@@ -70,6 +70,24 @@ note_writes(PlanJob *job, Query *query)
 												job->advice->context);
 }
 
+/* Note which existing indexes some plan relies on. */
+static void
+note_real_indexes(GlperfAdvice *advice, const GlperfWhatif *whatif,
+				  PlannedStmt *plan)
+{
+	ListCell   *lc;
+	MemoryContext old;
+
+	foreach(lc, glperf_plan_real_indexes(whatif, plan, NIL))
+	{
+		if (list_member_oid(advice->real_used, lfirst_oid(lc)))
+			continue;
+		old = MemoryContextSwitchTo(advice->context);
+		advice->real_used = lappend_oid(advice->real_used, lfirst_oid(lc));
+		MemoryContextSwitchTo(old);
+	}
+}
+
 /* The work of a PlanJob. */
 static void
 plan_work(void *arg)
@@ -108,6 +126,7 @@ plan_work(void *arg)
 								  analysed.cursor_options, analysed.params);
 		job->advice->planner_calls++;
 		job->cost += glperf_plan_cost(plan);
+		note_real_indexes(job->advice, &whatif, plan);
 		if (job->config)
 			glperf_plan_used(&whatif, plan, job->used);
 		else

@@ -307,6 +307,7 @@ glperf_advise_report(GlperfAdvice *advice)
 		if (!bitset_get(advice->selection.chosen, c))
 			continue;
 		rec = &advice->recommendations[advice->nrecommendations++];
+		rec->action = "create";
 		rec->candidate = c;
 		rec->size = advice->defs[c]->pages * BLCKSZ;
 		rec->write = advice->write_costs[c];
@@ -334,4 +335,6 @@ glperf_advise_report(GlperfAdvice *advice)
 	advice->nrecommendations = kept;
 	qsort(advice->recommendations, kept, sizeof(GlperfRecommendation),
 		  compare_recommendations);
+	glperf_advise_drops(advice);
+	glperf_advise_statistics(advice);
 }

@@ -150,13 +150,13 @@ glperf_advise_indexes(PG_FUNCTION_ARGS)
 		GlperfRecommendation *rec = &advice->recommendations[r];
 		Datum		values[] = {
 			Int32GetDatum(r + 1),
-			CStringGetTextDatum("create"),
+			CStringGetTextDatum(rec->action),
 			CStringGetTextDatum(rec->schema),
 			CStringGetTextDatum(rec->table),
-			CStringGetTextDatum(rec->name),
+			CStringGetTextDatum(rec->name ? rec->name : ""),
 			CStringGetTextDatum(rec->ddl),
 			text_array(rec->steps),
-			CStringGetTextDatum(rec->undo),
+			CStringGetTextDatum(rec->undo ? rec->undo : ""),
 			Int64GetDatum((int64) rec->size),
 			Float8GetDatum(rec->benefit),
 			Float8GetDatum(rec->write.ms),
@@ -170,6 +170,8 @@ glperf_advise_indexes(PG_FUNCTION_ARGS)
 		};
 		bool		nulls[lengthof(values)] = {0};
 
+		nulls[4] = rec->name == NULL;
+		nulls[7] = rec->undo == NULL;
 		if (rsinfo->setDesc->natts != lengthof(values))
 			elog(ERROR, "unexpected result type of advise_indexes()");
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
@@ -184,7 +186,7 @@ used_names(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 	List	   *names = NIL;
 
 	for (int r = 0; r < advice->nrecommendations; r++)
-		if (statement->used &&
+		if (statement->used && advice->recommendations[r].candidate >= 0 &&
 			bitset_get(statement->used, advice->recommendations[r].candidate))
 			names = lappend(names, advice->recommendations[r].name);
 	return text_array(names);

@@ -21,6 +21,7 @@ typedef struct PlanWalk
 	PlannedStmt *stmt;
 	uint64	   *used;			/* filled when not NULL */
 	List	   *names;			/* index names met */
+	List	   *real;			/* OIDs of existing indexes met */
 	StringInfo text;			/* filled when not NULL */
 } PlanWalk;
 
@@ -203,6 +204,8 @@ note_index(PlanWalk *walk, Oid index)
 
 	if (i >= 0 && walk->used)
 		bitset_add(walk->used, i);
+	if (i < 0)
+		walk->real = list_append_unique_oid(walk->real, index);
 	foreach(lc, walk->names)
 		if (strcmp((char *) lfirst(lc), name) == 0)
 		return;
@@ -316,6 +319,16 @@ glperf_plan_used(const GlperfWhatif *whatif, PlannedStmt *plan, uint64 *used)
 	PlanWalk	walk = {.whatif = whatif,.stmt = plan,.used = used};
 
 	walk_stmt(&walk);
+}
+
+List *
+glperf_plan_real_indexes(const GlperfWhatif *whatif, PlannedStmt *plan,
+						 List *list)
+{
+	PlanWalk	walk = {.whatif = whatif,.stmt = plan,.real = list};
+
+	walk_stmt(&walk);
+	return walk.real;
 }
 
 List *

@@ -70,6 +70,10 @@ extern int	glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index);
 extern void glperf_plan_used(const GlperfWhatif *whatif, PlannedStmt *plan,
 							 uint64 *used);
 
+/* Adds to list (of Oid) every existing index that plan scans. */
+extern List *glperf_plan_real_indexes(const GlperfWhatif *whatif,
+									  PlannedStmt *plan, List *list);
+
 /*
  * Names of all indexes that plan scans, made-up ones by their definition's
  * name; a List of char *, each name once, in plan order.

@@ -1,0 +1,176 @@
+/*
+ * advise_upkeep.c
+ *		What else is to be done: statistics to gather, indexes to drop.
+ *
+ * Drops come from glperf.index_usage, which knows all the reasons to keep an
+ * index; one more is known only here: that the plan of a recorded statement
+ * relies on it.  Statistics come first, since a plan made without them says
+ * little about an index.
+ */
+#include "advise.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+/* Statistics are stale when this share of the rows has changed since. */
+#define STALE_SHARE		0.2
+/* ... and at least so many rows; autovacuum is about to analyse the rest */
+#define STALE_ROWS		10000
+
+static const char *const drops_query =
+"SELECT i.schema_name, i.table_name, i.index_name, i.size_bytes, i.verdict,"
+"  i.reason, i.drop_ddl, i.undo_ddl, c.oid"
+" FROM glperf.index_usage i"
+" JOIN pg_namespace n ON n.nspname = i.schema_name"
+" JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = i.index_name"
+" WHERE i.drop_ddl IS NOT NULL"
+" ORDER BY i.size_bytes DESC, i.schema_name, i.index_name";
+
+/* Make room for one more recommendation at the end. */
+static GlperfRecommendation *
+append_recommendation(GlperfAdvice *advice)
+{
+	MemoryContext old = MemoryContextSwitchTo(advice->context);
+	GlperfRecommendation *rec;
+
+	advice->recommendations = repalloc(advice->recommendations,
+									   sizeof(GlperfRecommendation) *
+									   (advice->nrecommendations + 1));
+	rec = &advice->recommendations[advice->nrecommendations++];
+	memset(rec, 0, sizeof(GlperfRecommendation));
+	rec->candidate = -1;
+	rec->confidence = "high";
+	MemoryContextSwitchTo(old);
+	return rec;
+}
+
+/* One row of drops_query. */
+static void
+add_drop(GlperfAdvice *advice, HeapTuple row, TupleDesc desc)
+{
+	bool		isnull;
+	Oid			index = DatumGetObjectId(SPI_getbinval(row, desc, 9, &isnull));
+	char	   *verdict = SPI_getvalue(row, desc, 5);
+	GlperfRecommendation *rec;
+
+	/* nobody has scanned it, yet a recorded statement would */
+	if (strcmp(verdict, "unused") == 0 &&
+		list_member_oid(advice->real_used, index))
+		return;
+	rec = append_recommendation(advice);
+	rec->action = "drop";
+	rec->schema = SPI_getvalue(row, desc, 1);
+	rec->table = SPI_getvalue(row, desc, 2);
+	rec->name = SPI_getvalue(row, desc, 3);
+	rec->size = (double) DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+	rec->ddl = SPI_getvalue(row, desc, 7);
+	rec->undo = SPI_getvalue(row, desc, 8);
+	rec->steps = list_make1(rec->ddl);
+	rec->reasons = list_make2(verdict, SPI_getvalue(row, desc, 6));
+}
+
+void
+glperf_advise_drops(GlperfAdvice *advice)
+{
+	MemoryContext old;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	if (SPI_execute(drops_query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read glperf.index_usage");
+	old = MemoryContextSwitchTo(advice->context);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		add_drop(advice, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+}
+
+/* Why a table's statistics cannot be relied on; NULL when they can. */
+static char *
+statistics_fault(Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	float4		rows;
+	int64		changed;
+
+	if (!HeapTupleIsValid(tup))
+		return NULL;
+	rows = ((Form_pg_class) GETSTRUCT(tup))->reltuples;
+	ReleaseSysCache(tup);
+	if (rows < 0)
+		return "the table has never been analysed: plans rest on guesses";
+	changed = DatumGetInt64(DirectFunctionCall1(pg_stat_get_mod_since_analyze,
+												ObjectIdGetDatum(relid)));
+	if (changed > STALE_ROWS && changed > rows * STALE_SHARE)
+		return psprintf("%lld rows have changed since the table was last analysed, when it had %.0f",
+						(long long) changed, rows);
+	return NULL;
+}
+
+/* Advise ANALYZE for one table, and doubt the advice that lacked it. */
+static void
+add_analyze(GlperfAdvice *advice, Oid relid, char *fault)
+{
+	GlperfRecommendation *rec;
+	GlperfRecommendation first;
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
+	char	   *table = get_rel_name(relid);
+
+	for (int r = 0; r < advice->nrecommendations; r++)
+	{
+		rec = &advice->recommendations[r];
+		if (rec->candidate < 0 ||
+			advice->defs[rec->candidate]->relid != relid)
+			continue;
+		rec->confidence = "low";
+		rec->reasons = lappend(rec->reasons,
+							   "the table's statistics are missing or stale: analyse it and ask again first");
+	}
+	rec = append_recommendation(advice);
+	rec->action = "analyze";
+	rec->schema = schema;
+	rec->table = table;
+	rec->ddl = psprintf("ANALYZE %s", quote_qualified_identifier(schema, table));
+	rec->steps = list_make1(rec->ddl);
+	rec->reasons = list_make1(fault);
+	/* to the front */
+	first = *rec;
+	memmove(advice->recommendations + 1, advice->recommendations,
+			sizeof(GlperfRecommendation) * (advice->nrecommendations - 1));
+	advice->recommendations[0] = first;
+}
+
+void
+glperf_advise_statistics(GlperfAdvice *advice)
+{
+	List	   *seen = NIL;
+
+	for (int s = 0; s < advice->nstatements; s++)
+		for (int p = 0; p < advice->statements[s].nplanned; p++)
+		{
+			ListCell   *lc;
+
+			foreach(lc, advice->statements[s].planned[p].harvest.tables)
+			{
+				Oid			relid = lfirst_oid(lc);
+				char	   *fault;
+
+				if (list_member_oid(seen, relid) ||
+					get_rel_name(relid) == NULL ||
+					get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+					continue;
+				seen = lappend_oid(seen, relid);
+				fault = statistics_fault(relid);
+				if (fault)
+					add_analyze(advice, relid, fault);
+			}
+		}
+}
