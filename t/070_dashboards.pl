@@ -525,6 +525,46 @@ verdict('table', 'SELECT * FROM public.careless',
 	qr/error 55P03/, 'a view that waits for a lock');
 $locker->query_safe('ROLLBACK');
 
+# Without pg_stat_statements the page still answers.  The one view that cannot
+# say anything says what to do.
+$node->safe_psql('postgres', 'CREATE DATABASE bare');
+$node->safe_psql('bare', 'CREATE EXTENSION glperf');
+my $bare = GlperfGrafana::connect(
+	host => $node->host,
+	port => $node->port,
+	user => 'glperf_reader',
+	dbname => 'bare');
+my (@silent, @failed);
+foreach my $q (map { GlperfGrafana::queries($_) } @dashboards)
+{
+	my $sql = GlperfGrafana::expand(
+		$q->{sql},
+		{
+			%$ctx,
+			vars => {
+				database => { value => ['bare'], multi => 1 },
+				area => {
+					value => [ 'statements', 'pool' ],
+					multi => 1
+				}
+			}
+		});
+	my $r = $bare->query($sql);
+	next unless $r->{error};
+	push @failed, $q->{where};
+	push @silent, "$q->{where}: $r->{error}{M}" unless $r->{error}{H};
+	push @silent, "$q->{where}: does not read slow_queries"
+	  unless $q->{sql} =~ /glperf\.slow_queries/;
+}
+is(join("\n", @silent), '',
+	'without pg_stat_statements only panels of statements fail, with a hint');
+note("without pg_stat_statements: @failed");
+is($bare->query(
+		q{SELECT status FROM glperf.health WHERE area = 'statements'})
+	  ->{rows}[0][0],
+	'unknown', 'and the health page says that it is unknown');
+$bare->disconnect;
+
 # A name in a variable is data.
 $node->safe_psql('postgres', q{CREATE DATABASE "o'hara ""x"""});
 my $hostile = GlperfGrafana::expand(
