@@ -138,18 +138,20 @@ static inline void
 count_execution(uint64 queryid, bool utility, const char *text, uint64 ns,
 				bool failed)
 {
+	int			cell = glperf_histogram_cell(ns);
+
 	glperf_store_count((int64) queryid, GetUserId(), nesting_level == 0,
-					   utility, ns, failed);
-	if (nesting_level == 0)
+					   utility, cell, ns, failed);
+	if (likely(nesting_level == 0))
 	{
-		glperf_endpoints_count(text, ns, failed);
+		glperf_endpoints_count(text, cell, ns, failed);
 		glperf_waits_running(0);
 	}
 }
 
 /*
- * Time that the execution has taken so far, which is forgotten; -1 if the
- * executor has not been entered for it.
+ * Time that the execution has taken so far, which is forgotten; -1 if there is
+ * none to be counted.
  */
 static int64
 close_statement(QueryDesc *query)
@@ -168,10 +170,10 @@ close_statement(QueryDesc *query)
 }
 
 /*
- * Add to the time of an execution.  Beyond MAX_OPEN at once, which takes that
- * many half-fetched cursors, each fetch is counted as an execution.
+ * Add to the time of an execution that goes on.  Beyond MAX_OPEN at once, which
+ * takes that many half-fetched cursors, each fetch is counted as an execution.
  */
-static inline void
+static void
 add_time(QueryDesc *query, uint64 ns)
 {
 	for (int i = nopen - 1; i >= 0; i--)
@@ -196,7 +198,7 @@ add_time(QueryDesc *query, uint64 ns)
  * An error leaves a statement.  At the top level it is the statement's end;
  * further in, somebody may still catch it.
  */
-static void
+static pg_noinline void
 count_failure(QueryDesc *query, uint64 ns)
 {
 	uint64		queryid = query->plannedstmt->queryId;
@@ -209,24 +211,58 @@ count_failure(QueryDesc *query, uint64 ns)
 	glperf_errors_caught((int64) queryid);
 }
 
-/* Run a statement or fetch from it, having sampled it if it is its turn. */
+/* Does the statement do nothing any more once all its rows were fetched? */
+static inline bool
+only_reads(QueryDesc *query)
+{
+	return query->operation == CMD_SELECT &&
+		!query->plannedstmt->hasModifyingCTE;
+}
+
+/*
+ * Part of a statement ran: a fetch from a cursor, or a statement that has
+ * triggers to run yet.  When a cursor is fetched from again after it was
+ * counted, because nothing was left, there is nothing to add to.
+ */
+static pg_noinline void
+count_part(QueryDesc *query, bool first, uint64 ns)
+{
+	if (nesting_level == 0 && only_reads(query))
+		glperf_waits_running(0);
+	for (int i = 0; i < nopen && !first; i++)
+		first = open_statements[i].query == query;
+	if (first)
+		add_time(query, ns);
+}
+
+/* A statement, or the first fetch from it, is about to run. */
+static inline void
+begin_statement(QueryDesc *query, uint64 queryid)
+{
+	/* a leftover of a subtransaction's cursor, at the same address */
+	if (unlikely(nopen > 0))
+		close_statement(query);
+	if (nesting_level == 0 && glperf_sample_parameters)
+		glperf_samples_note(query, queryid);
+}
+
+/*
+ * Run a statement or fetch from it, having sampled it if it is its turn.  What
+ * is asked for all its rows at once, as most are, is counted here and leaves
+ * nothing to remember.
+ */
 static void
 run_statement(GLPERF_EXECUTOR_RUN_PARAMS)
 {
 	uint64		queryid = queryDesc->plannedstmt->queryId;
 	bool		count_it = counting(queryid);
+	bool		first = !queryDesc->already_executed;
 	uint64		start = 0;
 
-	if (count_it)
+	if (likely(count_it))
 	{
-		if (!queryDesc->already_executed)
-		{
-			/* a leftover of a subtransaction's cursor, at the same address */
-			if (unlikely(nopen > 0))
-				close_statement(queryDesc);
-			if (nesting_level == 0 && glperf_sample_parameters)
-				glperf_samples_note(queryDesc, queryid);
-		}
+		if (first)
+			begin_statement(queryDesc, queryid);
 		if (nesting_level == 0)
 			glperf_waits_running(queryid);
 		start = clock_ns();
@@ -250,35 +286,25 @@ run_statement(GLPERF_EXECUTOR_RUN_PARAMS)
 	PG_END_TRY();
 	nesting_level--;
 
-	if (count_it)
+	if (likely(count_it))
 	{
-		add_time(queryDesc, clock_ns() - start);
-		if (nesting_level == 0 && queryDesc->operation == CMD_SELECT)
-			glperf_waits_running(0);
+		uint64		ns = clock_ns() - start;
+
+		if (likely(first && count == 0 && only_reads(queryDesc)))
+			count_execution(queryid, false, queryDesc->sourceText, ns, false);
+		else
+			count_part(queryDesc, first, ns);
 	}
 }
 
-/*
- * Finish a statement: its AFTER triggers run, as part of its time.  A SELECT
- * that changes nothing has none, and passes.
- */
-static void
-finish_statement(QueryDesc *queryDesc)
+/* Run the AFTER triggers of a statement that wrote, and count it. */
+static pg_noinline void
+finish_writing(QueryDesc *queryDesc)
 {
-	bool		count_it;
+	uint64		queryid = queryDesc->plannedstmt->queryId;
+	bool		count_it = counting(queryid);
 	uint64		start = 0;
 
-	if (queryDesc->operation == CMD_SELECT &&
-		!queryDesc->plannedstmt->hasModifyingCTE)
-	{
-		if (prev_ExecutorFinish)
-			prev_ExecutorFinish(queryDesc);
-		else
-			standard_ExecutorFinish(queryDesc);
-		return;
-	}
-
-	count_it = counting(queryDesc->plannedstmt->queryId);
 	if (count_it)
 		start = clock_ns();
 	nesting_level++;
@@ -299,22 +325,48 @@ finish_statement(QueryDesc *queryDesc)
 	PG_END_TRY();
 	nesting_level--;
 	if (count_it)
-		add_time(queryDesc, clock_ns() - start);
+	{
+		uint64		ns = clock_ns() - start;
+		int64		before = close_statement(queryDesc);
+
+		if (before >= 0)
+			count_execution(queryid, false, queryDesc->sourceText, before + ns,
+							false);
+	}
 }
 
-/* A statement has ended well: count it. */
+/*
+ * Finish a statement: its AFTER triggers run, as part of its time.  A SELECT
+ * that changes nothing has none, and passes.
+ */
+static void
+finish_statement(QueryDesc *queryDesc)
+{
+	if (!only_reads(queryDesc))
+		finish_writing(queryDesc);
+	else if (prev_ExecutorFinish)
+		prev_ExecutorFinish(queryDesc);
+	else
+		standard_ExecutorFinish(queryDesc);
+}
+
+/* A cursor that was not fetched from to its end is closed: count it. */
+static pg_noinline void
+end_cursor(QueryDesc *queryDesc)
+{
+	int64		ns = close_statement(queryDesc);
+
+	if (ns >= 0)
+		count_execution(queryDesc->plannedstmt->queryId, false,
+						queryDesc->sourceText, (uint64) ns, false);
+}
+
+/* A statement ends. */
 static void
 end_statement(QueryDesc *queryDesc)
 {
-	if (nopen > 0)
-	{
-		int64		ns = close_statement(queryDesc);
-
-		if (ns >= 0)
-			count_execution(queryDesc->plannedstmt->queryId, false,
-							queryDesc->sourceText, (uint64) ns, false);
-	}
-
+	if (unlikely(nopen > 0))
+		end_cursor(queryDesc);
 	if (prev_ExecutorEnd)
 		prev_ExecutorEnd(queryDesc);
 	else
@@ -328,6 +380,7 @@ end_statement(QueryDesc *queryDesc)
 static void
 note_analysis(ParseState *pstate, Query *query, GlperfJumbleState *jstate)
 {
+	glperf_endpoints_new_text();
 	if (query->utilityStmt != NULL && nesting_level == 0)
 		utility_queryid = query->queryId;
 	if (prev_post_parse_analyze)

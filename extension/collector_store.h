@@ -129,12 +129,12 @@ glperf_store_key(int64 queryid, Oid dbid, Oid userid, bool toplevel)
 /*
  * glperf_store_count -- count one execution of this backend
  *
- * The hot path: no lock, no allocation, no system call; two atomic additions
+ * cell is glperf_histogram_cell(duration_ns).  The hot path: no lock, no allocation, no system call; two atomic additions
  * to shared memory.
  */
 static inline void
 glperf_store_count(int64 queryid, Oid userid, bool toplevel, bool utility,
-				   uint64 duration_ns, bool failed)
+				   int cell, uint64 duration_ns, bool failed)
 {
 	uint64		key = glperf_store_key(queryid, MyDatabaseId, userid, toplevel);
 	GlperfStatementCache *cached;
@@ -147,8 +147,7 @@ glperf_store_count(int64 queryid, Oid userid, bool toplevel, bool utility,
 				 pg_atomic_read_u64(&statement->key) != key))
 		statement = glperf_store_find(key, queryid, userid, toplevel, utility);
 
-	pg_atomic_fetch_add_u64(&statement->cells[glperf_histogram_cell(duration_ns)],
-							1);
+	pg_atomic_fetch_add_u64(&statement->cells[cell], 1);
 	pg_atomic_fetch_add_u64(&statement->total_ns, duration_ns);
 	max = pg_atomic_read_u64(&statement->max_ns);
 	while (unlikely(duration_ns > max) &&

@@ -27,9 +27,6 @@
 
 #define TAG_CACHE 64
 
-/* A backend's cells move to the table before one of them overflows. */
-#define MANY_COUNTS (PG_UINT32_MAX / 2)
-
 /* One endpoint. */
 typedef struct Endpoint
 {
@@ -42,17 +39,6 @@ typedef struct Endpoint
 	pg_atomic_uint64 cells[GLPERF_HIST_CELLS];
 } Endpoint;
 
-/* What one backend has counted under its application_name. */
-typedef struct BackendCells
-{
-	char		name[NAMEDATALEN];
-	bool		used;
-	uint32		errors;
-	uint64		total_ns;
-	uint64		max_ns;
-	uint32		cells[GLPERF_HIST_CELLS];
-} BackendCells;
-
 /* Head of the shared memory; the backends' cells follow. */
 typedef struct EndpointShared
 {
@@ -63,15 +49,18 @@ typedef struct EndpointShared
 } EndpointShared;
 
 static EndpointShared *shared = NULL;
-static BackendCells *backends = NULL;
-static BackendCells *mine = NULL;
+static GlperfBackendCells *backends = NULL;
+
+GlperfBackendCells *glperf_endpoint_cells = NULL;
+const char *glperf_endpoint_application = NULL;
+const char *glperf_endpoint_plain_text = NULL;
 
 /* Bytes of shared memory; the same at request and at attach. */
 Size
 glperf_endpoints_shmem_size(void)
 {
 	return add_size(CACHELINEALIGN(sizeof(EndpointShared)),
-					mul_size(glperf_max_backends(), sizeof(BackendCells)));
+					mul_size(glperf_max_backends(), sizeof(GlperfBackendCells)));
 }
 
 /* Attach to shared memory, and initialise it in the postmaster. */
@@ -82,7 +71,7 @@ glperf_endpoints_shmem_startup(void)
 
 	shared = ShmemInitStruct("glperf endpoints",
 							 glperf_endpoints_shmem_size(), &found);
-	backends = (BackendCells *) ((char *) shared +
+	backends = (GlperfBackendCells *) ((char *) shared +
 								 CACHELINEALIGN(sizeof(EndpointShared)));
 	if (found)
 		return;
@@ -152,6 +141,7 @@ raise_max(pg_atomic_uint64 *max, uint64 value)
 static void
 flush_mine(void)
 {
+	GlperfBackendCells *mine = glperf_endpoint_cells;
 	Endpoint   *endpoint;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -172,15 +162,18 @@ flush_mine(void)
 static void
 flush_at_exit(int code, Datum arg)
 {
-	if (mine != NULL && mine->used)
+	if (glperf_endpoint_cells != NULL && glperf_endpoint_cells->used)
 		flush_mine();
-	mine = NULL;
+	glperf_endpoint_cells = NULL;
+	glperf_endpoint_application = NULL;
 }
 
 /* Begin to count under the present application_name; false if impossible. */
 static bool
 start_mine(void)
 {
+	GlperfBackendCells *mine = glperf_endpoint_cells;
+
 	if (mine == NULL)
 	{
 		int			number = glperf_backend_number();
@@ -189,6 +182,7 @@ start_mine(void)
 			return false;
 		before_shmem_exit(flush_at_exit, (Datum) 0);
 		mine = &backends[number];
+		glperf_endpoint_cells = mine;
 	}
 	if (mine->used)
 		flush_mine();
@@ -198,34 +192,34 @@ start_mine(void)
 	strlcpy(mine->name, application_name, NAMEDATALEN);
 	mine->used = true;
 	LWLockRelease(shared->lock);
+	glperf_endpoint_application = application_name;
 	return true;
 }
 
 /* Count an execution without tags. */
 static void
-count_application(uint64 duration_ns, bool failed)
+count_application(int cell, uint64 duration_ns, bool failed)
 {
-	uint32	   *cell;
+	GlperfBackendCells *mine = glperf_endpoint_cells;
 
-	if (unlikely(mine == NULL ||
-				 strncmp(mine->name, application_name,
-						 NAMEDATALEN - 1) != 0))
+	if (application_name == NULL)
+		return;
+	if (mine == NULL || glperf_endpoint_application != application_name ||
+		mine->cells[cell] >= GLPERF_MANY_COUNTS)
 	{
-		if (application_name == NULL || !start_mine())
+		if (!start_mine())
 			return;
+		mine = glperf_endpoint_cells;
 	}
-	cell = &mine->cells[glperf_histogram_cell(duration_ns)];
-	if (unlikely(++*cell >= MANY_COUNTS))
-		start_mine();
+	mine->cells[cell]++;
 	mine->total_ns += duration_ns;
-	if (unlikely(duration_ns > mine->max_ns))
-		mine->max_ns = duration_ns;
+	mine->max_ns = Max(mine->max_ns, duration_ns);
 	mine->errors += failed;
 }
 
 /* Count an execution with tags. */
 static void
-count_tag(const char *name, uint64 duration_ns, bool failed)
+count_tag(const char *name, int cell, uint64 duration_ns, bool failed)
 {
 	static Endpoint *cache[TAG_CACHE];
 	uint32		hash = name_hash(GLPERF_ENDPOINT_TAG, name);
@@ -245,8 +239,7 @@ count_tag(const char *name, uint64 duration_ns, bool failed)
 		}
 		cache[hash % TAG_CACHE] = endpoint;
 	}
-	pg_atomic_fetch_add_u64(&endpoint->cells[glperf_histogram_cell(duration_ns)],
-							1);
+	pg_atomic_fetch_add_u64(&endpoint->cells[cell], 1);
 	pg_atomic_fetch_add_u64(&endpoint->total_ns, duration_ns);
 	raise_max(&endpoint->max_ns, duration_ns);
 	if (failed)
@@ -255,14 +248,20 @@ count_tag(const char *name, uint64 duration_ns, bool failed)
 
 /* See endpoints.h. */
 void
-glperf_endpoints_count(const char *text, uint64 duration_ns, bool failed)
+glperf_endpoints_count_slowly(const char *text, int cell, uint64 duration_ns,
+							  bool failed)
 {
 	char		name[GLPERF_ENDPOINT_NAME];
 
+	glperf_endpoint_plain_text = NULL;
 	if (text != NULL && glperf_endpoints_tag(text, name))
-		count_tag(name, duration_ns, failed);
-	else
-		count_application(duration_ns, failed);
+	{
+		count_tag(name, cell, duration_ns, failed);
+		return;
+	}
+	count_application(cell, duration_ns, failed);
+	if (glperf_endpoint_cells != NULL)
+		glperf_endpoint_plain_text = text;
 }
 
 /* Copy an endpoint of the table. */
@@ -284,7 +283,7 @@ read_endpoint(Endpoint *endpoint, GlperfEndpointReading *reading)
 
 /* Add what a backend has counted and not yet moved. */
 static void
-add_backend(GlperfEndpointReading *reading, volatile BackendCells *cells)
+add_backend(GlperfEndpointReading *reading, volatile GlperfBackendCells *cells)
 {
 	reading->errors += cells->errors;
 	reading->total_ns += cells->total_ns;

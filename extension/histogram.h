@@ -38,9 +38,9 @@ glperf_histogram_cell(uint64 duration_ns)
 	int			octave;
 	int			eighth;
 
-	if (unlikely(duration_ns < 1000))
-		return 0;
-	u.us = (double) duration_ns * 1e-3;
+	if (unlikely((int64) duration_ns < 1000))
+		return duration_ns < 1000 ? 0 : GLPERF_HIST_CELLS - 1;
+	u.us = (double) (int64) duration_ns * 1e-3;
 	octave = (int) (u.bits >> 52) - 1023;
 	if (unlikely(octave >= GLPERF_HIST_CELLS / 8))
 		return GLPERF_HIST_CELLS - 1;
