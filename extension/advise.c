@@ -12,13 +12,16 @@
 #include "advise.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
+#include "relsize.h"
 #include "sandbox.h"
 
 /* Most candidates of one run. */
@@ -475,17 +478,93 @@ load(GlperfAdvice *advice)
 	}
 }
 
-/* Statements without a measured time weigh what the planner thinks. */
-static void
-weigh(GlperfAdvice *advice)
+/* Was any index that the statement uses now made after its counters began? */
+static bool
+times_are_obsolete(GlperfAdviceStatement *statement)
 {
+	ListCell   *lc;
+
+	if (statement->item->since == 0)
+		return false;
+	foreach(lc, statement->real_used)
+	{
+		HeapTuple	tup = SearchSysCache1(RELOID,
+										  ObjectIdGetDatum(lfirst_oid(lc)));
+		TimestampTz created;
+
+		if (!HeapTupleIsValid(tup))
+			continue;
+		created = glperf_relation_file_created((Form_pg_class) GETSTRUCT(tup));
+		ReleaseSysCache(tup);
+		if (created > statement->item->since)
+			return true;
+	}
+	return false;
+}
+
+/* For qsort(), ascending. */
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		da = *(const double *) a;
+	double		db = *(const double *) b;
+
+	return da < db ? -1 : da > db;
+}
+
+/*
+ * Milliseconds that one unit of planner cost takes here: the median over the
+ * statements whose time and plan belong together.
+ */
+static double
+ms_per_cost(GlperfAdvice *advice)
+{
+	double	   *values = palloc(sizeof(double) * (advice->nstatements + 1));
+	int			n = 0;
+
 	for (int s = 0; s < advice->nstatements; s++)
 	{
 		GlperfAdviceStatement *statement = &advice->statements[s];
+		GlperfWorkItem *item = statement->item;
 
-		if (statement->item->time_ms < 0 && statement->nplanned > 0)
-			statement->weight = statement->item->calls * MS_PER_COST *
+		if (statement->nplanned > 0 && item->calls > 0 && item->time_ms > 0 &&
+			statement->planned[0].base_cost > 0 &&
+			!times_are_obsolete(statement))
+			values[n++] = item->time_ms / item->calls /
 				statement->planned[0].base_cost;
+	}
+	if (n == 0)
+		return MS_PER_COST;
+	qsort(values, n, sizeof(double), compare_doubles);
+	return values[n / 2];
+}
+
+/*
+ * How much each statement matters: its measured time, unless it has none, or
+ * that was measured before an index existed that it uses now.  Then what the
+ * planner thinks of it is worth more, at the rate of the other statements.
+ */
+static void
+weigh(GlperfAdvice *advice)
+{
+	double		rate = ms_per_cost(advice);
+
+	for (int s = 0; s < advice->nstatements; s++)
+	{
+		GlperfAdviceStatement *statement = &advice->statements[s];
+		GlperfWorkItem *item = statement->item;
+
+		if (statement->nplanned > 0)
+		{
+			double		planned = item->calls * item->per_day * rate *
+			statement->planned[0].base_cost;
+
+			if (item->time_ms < 0)
+				statement->weight = planned;
+			else if (planned < statement->weight &&
+					 times_are_obsolete(statement))
+				statement->weight = planned;
+		}
 		advice->total_weight += statement->weight;
 	}
 }

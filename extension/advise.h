@@ -51,6 +51,7 @@ typedef struct GlperfAdviceStatement
 	GlperfPlanned planned[GLPERF_INSTANCES];
 	int			nplanned;
 	double		weight;			/* ms per day now */
+	List	   *real_used;		/* Oid list: existing indexes in its plans now */
 	uint64	   *relevant;		/* union over the ways of running */
 	uint64	   *used;			/* chosen candidates in the final plans */
 	double		ratio;			/* final cost relative to now */

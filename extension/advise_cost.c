@@ -72,20 +72,18 @@ note_writes(PlanJob *job, Query *query)
 
 /* Note which existing indexes some plan relies on. */
 static void
-note_real_indexes(GlperfAdvice *advice, const GlperfWhatif *whatif,
+note_real_indexes(PlanJob *job, const GlperfWhatif *whatif,
 				  PlannedStmt *plan)
 {
-	ListCell   *lc;
-	MemoryContext old;
+	GlperfAdvice *advice = job->advice;
+	List	   *used = glperf_plan_real_indexes(whatif, plan, NIL);
+	MemoryContext old = MemoryContextSwitchTo(advice->context);
 
-	foreach(lc, glperf_plan_real_indexes(whatif, plan, NIL))
-	{
-		if (list_member_oid(advice->real_used, lfirst_oid(lc)))
-			continue;
-		old = MemoryContextSwitchTo(advice->context);
-		advice->real_used = lappend_oid(advice->real_used, lfirst_oid(lc));
-		MemoryContextSwitchTo(old);
-	}
+	advice->real_used = list_concat_unique_oid(advice->real_used, used);
+	if (job->config == NULL)
+		job->statement->real_used =
+			list_concat_unique_oid(job->statement->real_used, used);
+	MemoryContextSwitchTo(old);
 }
 
 /* The work of a PlanJob. */
@@ -126,7 +124,7 @@ plan_work(void *arg)
 								  analysed.cursor_options, analysed.params);
 		job->advice->planner_calls++;
 		job->cost += glperf_plan_cost(plan);
-		note_real_indexes(job->advice, &whatif, plan);
+		note_real_indexes(job, &whatif, plan);
 		if (job->config)
 			glperf_plan_used(&whatif, plan, job->used);
 		else

@@ -24,6 +24,11 @@
 #define STALE_SHARE		0.2
 /* ... and at least so many rows; autovacuum is about to analyse the rest */
 #define STALE_ROWS		10000
+/*
+ * ... and it was not analysed just now: what a session changed before its own
+ * ANALYZE may reach the counters after it.
+ */
+#define STALE_MS		3600000
 
 static const char *const drops_query =
 "SELECT i.schema_name, i.table_name, i.index_name, i.size_bytes, i.verdict,"
@@ -93,6 +98,30 @@ glperf_advise_drops(GlperfAdvice *advice)
 	SPI_finish();
 }
 
+/* Was the table analysed within the last ms milliseconds? */
+static bool
+analysed_lately(Oid relid, int ms)
+{
+	PGFunction	when[] = {pg_stat_get_last_analyze_time,
+	pg_stat_get_last_autoanalyze_time};
+
+	for (size_t i = 0; i < lengthof(when); i++)
+	{
+		LOCAL_FCINFO(fcinfo, 1);
+		Datum		stamp;
+
+		InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+		fcinfo->args[0].value = ObjectIdGetDatum(relid);
+		fcinfo->args[0].isnull = false;
+		stamp = when[i] (fcinfo);
+		if (!fcinfo->isnull &&
+			!TimestampDifferenceExceeds(DatumGetTimestampTz(stamp),
+										GetCurrentTimestamp(), ms))
+			return true;
+	}
+	return false;
+}
+
 /* Why a table's statistics cannot be relied on; NULL when they can. */
 static char *
 statistics_fault(Oid relid)
@@ -109,7 +138,8 @@ statistics_fault(Oid relid)
 		return "the table has never been analysed: plans rest on guesses";
 	changed = DatumGetInt64(DirectFunctionCall1(pg_stat_get_mod_since_analyze,
 												ObjectIdGetDatum(relid)));
-	if (changed > STALE_ROWS && changed > rows * STALE_SHARE)
+	if (changed > STALE_ROWS && changed > rows * STALE_SHARE &&
+		!analysed_lately(relid, STALE_MS))
 		return psprintf("%lld rows have changed since the table was last analysed, when it had %.0f",
 						(long long) changed, rows);
 	return NULL;

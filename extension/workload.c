@@ -40,7 +40,8 @@ static const char *const workload_query =
 "    WHERE c LIKE 'search\\_path=%'"
 "      AND d.setrole IN (s.userid, 0)"
 "      AND d.setdatabase IN (s.dbid, 0)"
-"    ORDER BY d.setrole <> 0 DESC, d.setdatabase <> 0 DESC LIMIT 1)"
+"    ORDER BY d.setrole <> 0 DESC, d.setdatabase <> 0 DESC LIMIT 1),"
+"  s.stats_since"
 " FROM glperf.statement_stats() s"
 " LEFT JOIN pg_roles r ON r.oid = s.userid"
 " WHERE s.dbid = (SELECT oid FROM pg_database"
@@ -54,7 +55,7 @@ static const char *const given_query =
 "      AND pg_has_role(r.oid, 'USAGE')), 0::oid),"
 "  coalesce(w.queryid, 0), w.query, coalesce(w.calls, 1),"
 "  coalesce(w.time_ms, -1), coalesce(w.rows, 0)::int8, 86400::float8,"
-"  coalesce(w.role, current_user), w.search_path"
+"  coalesce(w.role, current_user), w.search_path, NULL::timestamptz"
 " FROM ROWS FROM (jsonb_to_recordset($1) AS"
 "   (query text, calls int8, time_ms float8, rows float8, role text,"
 "    search_path text, queryid int8)) WITH ORDINALITY AS"
@@ -109,6 +110,7 @@ fill_item(GlperfWorkItem *item, HeapTuple row, TupleDesc desc,
 		item->per_day = pow(item->per_day, item->calls / MIN_CALLS);
 	item->role = text_column(row, desc, 8);
 	*search_path = text_column(row, desc, 9);
+	item->since = (TimestampTz) int_column(row, desc, 10);
 }
 
 /* The ways in which the statement ran, or its normalised text alone. */

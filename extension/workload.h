@@ -8,6 +8,7 @@
 #include "compat.h"
 
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 #include "statement.h"
 
@@ -33,6 +34,7 @@ typedef struct GlperfWorkItem
 	double		time_ms;		/* total execution time in the window; < 0
 								 * when unknown */
 	double		rows;			/* rows returned or changed in the window */
+	TimestampTz since;			/* start of the window, 0 when unknown */
 	double		per_day;		/* factor from the window to a day */
 
 	GlperfInstance instances[GLPERF_INSTANCES];

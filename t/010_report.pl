@@ -242,7 +242,7 @@ is($note->{verdict}, 'duplicate', 'a superfluous index is in the JSON report');
 is($note->{drop_ddl}, 'DROP INDEX CONCURRENTLY public.orders_twice',
 	'... with the statement to drop it');
 like(advisor($node)->{out},
-	qr/^Existing indexes worth a look\n.* public\.orders_twice +\| .*duplicate/ms,
+	qr/drop an index of public\.orders .*DROP INDEX CONCURRENTLY public\.orders_twice;.*duplicate/ms,
 	'... and in the text');
 
 # --- our own statements stay out of the workload, besides BEGIN

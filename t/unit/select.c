@@ -476,6 +476,7 @@ test_stopping(void)
 	ok(reported, "the bound holds for a search that was stopped");
 }
 
+/* Run everything and close the TAP stream. */
 int
 main(void)
 {
