@@ -71,6 +71,17 @@ to_varno_one(Node *node, Index varno)
 	return node;
 }
 
+/* Does an expression hold a parameter of any kind? */
+static bool
+has_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return true;
+	return expression_tree_walker(node, has_param, context);
+}
+
 /*
  * Can node be an index column of rel?  Fills *key for a plain column or an
  * immutable expression over rel's columns alone.
@@ -97,7 +108,7 @@ match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid, Node *node,
 	}
 	if (!bms_equal(pull_varnos(root, node), rel->relids) ||
 		contain_mutable_functions(node) || contain_subplans(node) ||
-		contain_agg_clause(node) || contain_window_function(node))
+		has_param(node, NULL) || contain_agg_clause(node) || contain_window_function(node))
 		return false;
 	key->expr = to_varno_one(node, rel->relid);
 	key->distinct = column_distinct(root, rel, relid, 0);
@@ -264,17 +275,6 @@ boolean_column(RelOptInfo *rel, Node *node)
 		exprType(node) == BOOLOID)
 		return ((Var *) node)->varattno;
 	return InvalidAttrNumber;
-}
-
-/* Does an expression hold a parameter of any kind? */
-static bool
-has_param(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param))
-		return true;
-	return expression_tree_walker(node, has_param, context);
 }
 
 /* Keep a clause as a predicate if a partial index on it makes sense. */
