@@ -15,6 +15,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/partition.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -371,6 +372,33 @@ storage_price(GlperfAdvice *advice)
 	return advice->total_weight * STORAGE_SHARE / Max(1.0, pages);
 }
 
+/*
+ * Note which candidates serve whatever candidate o serves: on its own table,
+ * or on a partitioned table that this one is a part of.
+ */
+static void
+note_covered(GlperfAdvice *advice, bool *covers, int o)
+{
+	int			n = advice->candidates.n;
+	GlperfIndexDef *narrow = advice->defs[o];
+	List	   *ancestors = NIL;
+
+	if (!advice->alive[o])
+		return;
+	if (get_rel_relispartition(narrow->relid))
+		ancestors = get_partition_ancestors(narrow->relid);
+	for (int c = 0; c < n; c++)
+	{
+		GlperfIndexDef *wide = advice->defs[c];
+
+		if (c == o || !advice->alive[c])
+			continue;
+		if (list_member_oid(ancestors, wide->relid))
+			wide = glperf_index_def_on_partition(wide, narrow->relid);
+		covers[c * n + o] = wide && glperf_index_def_covers(wide, narrow);
+	}
+}
+
 /* Set up the selection problem and solve it. */
 static void
 choose(GlperfAdvice *advice)
@@ -394,10 +422,7 @@ choose(GlperfAdvice *advice)
 		size[c] = advice->defs[c]->pages * BLCKSZ;
 		write_cost[c] = advice->write_costs[c].ms +
 			advice->defs[c]->pages * page_price;
-		for (int o = 0; o < n; o++)
-			covers[c * n + o] = c != o && advice->alive[c] &&
-				advice->alive[o] &&
-				glperf_index_def_covers(advice->defs[c], advice->defs[o]);
+		note_covered(advice, covers, c);
 	}
 	problem.nstatements = advice->nstatements;
 	problem.ncandidates = n;

@@ -300,6 +300,9 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	GlperfFailure failure;
 	PlanJob		job;
 
+	/* the plan as things are stays possible, whatever is added */
+	if (planned->ncosts == 0)
+		(void) new_cost(advice, planned);
 	memcpy(mine, config, words * sizeof(uint64));
 	bitset_intersect(mine, planned->relevant, words);
 	for (int i = 0; i < planned->ncosts; i++)

@@ -13,6 +13,7 @@
 
 #include "access/transam.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
@@ -340,7 +341,18 @@ generate(GlperfHarvest *harvest, GlperfRelKeys *keys, RelOptInfo *rel)
 	}
 }
 
-/* Note the columns that an index of use to this statement would lead with. */
+/* Note one column of a table; expressions are attnum 0. */
+static void
+note_column(GlperfHarvest *harvest, Oid relid, AttrNumber attnum)
+{
+	harvest->columns = lappend_oid(harvest->columns, relid);
+	harvest->columns = lappend_oid(harvest->columns, (Oid) attnum);
+}
+
+/*
+ * Note the columns that an index of use to this statement would lead with.  An
+ * index on a partitioned ancestor serves as well as one on the table.
+ */
 static void
 note_columns(GlperfHarvest *harvest, const GlperfRelKeys *keys)
 {
@@ -348,15 +360,27 @@ note_columns(GlperfHarvest *harvest, const GlperfRelKeys *keys)
 	keys->order};
 	int			lengths[] = {keys->neq, keys->nin, keys->nrange, keys->njoin,
 	keys->norder};
+	List	   *ancestors = get_rel_relispartition(keys->relid) ?
+		get_partition_ancestors(keys->relid) : NIL;
 	MemoryContext old = MemoryContextSwitchTo(harvest->set->context);
+	ListCell   *lc;
 
 	harvest->tables = list_append_unique_oid(harvest->tables, keys->relid);
+	foreach(lc, ancestors)
+		harvest->tables = list_append_unique_oid(harvest->tables,
+												 lfirst_oid(lc));
 	for (size_t l = 0; l < lengthof(lists); l++)
 		for (int i = 0; i < lengths[l]; i++)
 		{
-			harvest->columns = lappend_oid(harvest->columns, keys->relid);
-			harvest->columns = lappend_oid(harvest->columns,
-										   (Oid) lists[l][i].attnum);
+			AttrNumber	attnum = lists[l][i].attnum;
+
+			note_column(harvest, keys->relid, attnum);
+			foreach(lc, ancestors)
+				if (attnum > 0)
+					note_column(harvest, lfirst_oid(lc),
+								get_attnum(lfirst_oid(lc),
+										   get_attname(keys->relid, attnum,
+													   false)));
 		}
 	MemoryContextSwitchTo(old);
 }

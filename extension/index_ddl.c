@@ -40,8 +40,8 @@ qualified_name(Oid relid)
 static char *
 deparse(const GlperfIndexDef *def, Node *node)
 {
-	Oid			relid = OidIsValid(def->expr_relid) ? def->expr_relid : def->relid;
-	List	   *context = deparse_context_for(get_rel_name(relid), relid);
+	List	   *context = deparse_context_for(get_rel_name(def->relid),
+											  def->relid);
 
 	return deparse_expression(node, context, false, false);
 }
@@ -219,23 +219,16 @@ glperf_index_def_set_name(GlperfIndexDef *def)
 	def->name = out.data;
 }
 
-/* A copy of the definition for one partition, with a name of its own. */
+/* The definition for one partition, with a name of its own. */
 static GlperfIndexDef *
-for_partition(const GlperfIndexDef *def, Oid leaf)
+for_partition(const GlperfIndexDef *def, Oid partition)
 {
-	GlperfIndexDef *copy = palloc(sizeof(GlperfIndexDef));
+	GlperfIndexDef *result = glperf_index_def_on_partition(def, partition);
 
-	*copy = *def;
-	copy->relid = leaf;
-	if (!OidIsValid(copy->expr_relid))
-		copy->expr_relid = def->relid;
-	for (int i = 0; i < def->ncolumns; i++)
-		if (def->attnum[i] > 0)
-			copy->attnum[i] = get_attnum(leaf,
-										 get_attname(def->relid,
-													 def->attnum[i], false));
-	glperf_index_def_set_name(copy);
-	return copy;
+	if (result == NULL)
+		elog(ERROR, "partition %u lacks a column of its parent", partition);
+	glperf_index_def_set_name(result);
+	return result;
 }
 
 /* Steps for one member of a partition tree; parent is NULL at the root. */

@@ -162,6 +162,65 @@ glperf_index_def_covers(const GlperfIndexDef *a, const GlperfIndexDef *b)
 	return equal(a->pred, b->pred);
 }
 
+/* Column number in table of a column of parent; Invalid when it has none. */
+static AttrNumber
+map_attnum(Oid parent, Oid table, AttrNumber attnum)
+{
+	char	   *name;
+
+	if (attnum <= 0)
+		return attnum;
+	name = get_attname(parent, attnum, true);
+	return name ? get_attnum(table, name) : InvalidAttrNumber;
+}
+
+typedef struct MapContext
+{
+	Oid			parent;
+	Oid			table;
+	bool		failed;
+} MapContext;
+
+/* Renumber the Vars of an expression in place, for a partition. */
+static bool
+map_vars_walker(Node *node, MapContext *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		var->varattno = map_attnum(context->parent, context->table,
+								   var->varattno);
+		if (var->varattno == InvalidAttrNumber)
+			context->failed = true;
+		return false;
+	}
+	return expression_tree_walker(node, map_vars_walker, (void *) context);
+}
+
+GlperfIndexDef *
+glperf_index_def_on_partition(const GlperfIndexDef *def, Oid table)
+{
+	GlperfIndexDef *result = palloc(sizeof(GlperfIndexDef));
+	MapContext	context = {def->relid, table, false};
+
+	*result = *def;
+	result->relid = table;
+	for (int i = 0; i < def->ncolumns; i++)
+	{
+		result->attnum[i] = map_attnum(def->relid, table, def->attnum[i]);
+		if (def->attnum[i] != 0 && result->attnum[i] == InvalidAttrNumber)
+			context.failed = true;
+	}
+	result->exprs = copyObject(def->exprs);
+	result->pred = copyObject(def->pred);
+	map_vars_walker((Node *) result->exprs, &context);
+	map_vars_walker((Node *) result->pred, &context);
+	return context.failed ? NULL : result;
+}
+
 GlperfIndexDef *
 glperf_index_def_from_relation(Relation index)
 {

@@ -78,6 +78,13 @@ extern bool glperf_index_def_equal(const GlperfIndexDef *a,
 extern bool glperf_index_def_covers(const GlperfIndexDef *a,
 									const GlperfIndexDef *b);
 
+/*
+ * The definition that an index on def's table gives a partition of it, whose
+ * columns may have other numbers.  NULL when it lacks one.  Keeps name and size.
+ */
+extern GlperfIndexDef *glperf_index_def_on_partition(const GlperfIndexDef *def,
+													 Oid table);
+
 /* Definition of an existing index whose relation is open. */
 extern GlperfIndexDef *glperf_index_def_from_relation(Relation index);
 

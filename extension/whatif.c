@@ -75,59 +75,12 @@ def_applies(const GlperfIndexDef *def, Oid table, List **ancestors)
 	return list_member_oid(*ancestors, def->relid);
 }
 
-/*
- * Column number in table of column attnum of def's table; they differ between
- * a partition and its parent when columns were dropped or ordered otherwise.
- */
-static AttrNumber
-map_attnum(const GlperfIndexDef *def, Oid table, AttrNumber attnum)
-{
-	char	   *name;
-
-	if (def->relid == table || attnum <= 0)
-		return attnum;
-	name = get_attname(def->relid, attnum, true);
-	return name ? get_attnum(table, name) : InvalidAttrNumber;
-}
-
-typedef struct MapContext
-{
-	const GlperfIndexDef *def;
-	Oid			table;
-	bool		failed;
-} MapContext;
-
-/* Renumber the Vars of an expression in place, for a partition. */
-static bool
-map_vars_walker(Node *node, MapContext *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-	{
-		Var		   *var = (Var *) node;
-
-		var->varattno = map_attnum(context->def, context->table,
-								   var->varattno);
-		if (var->varattno == InvalidAttrNumber)
-			context->failed = true;
-		return false;
-	}
-	return expression_tree_walker(node, map_vars_walker, (void *) context);
-}
-
 /* A copy of a definition's expressions fit for relation number varno. */
 static List *
-adapt_exprs(const GlperfIndexDef *def, List *exprs, Oid table, Index varno,
-			bool *failed)
+adapt_exprs(List *exprs, Index varno)
 {
 	List	   *result = copyObject(exprs);
-	MapContext	context = {def, table, false};
 
-	if (def->relid != table)
-		map_vars_walker((Node *) result, &context);
-	if (context.failed)
-		*failed = true;
 	if (varno != 1)
 		ChangeVarNodes((Node *) result, 1, varno, 0);
 	return result;
@@ -202,8 +155,11 @@ make_index_info(int i, const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 {
 	IndexOptInfo *info = makeNode(IndexOptInfo);
 	const IndexAmRoutine *am = GetIndexAmRoutineByAmId(def->amoid, false);
-	bool		failed = false;
 
+	if (def->relid != table)
+		def = glperf_index_def_on_partition(def, table);
+	if (def == NULL)
+		return NULL;
 	info->indexoid = whatif_oid(i);
 	info->rel = rel;
 	info->relam = def->amoid;
@@ -217,9 +173,7 @@ make_index_info(int i, const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 	info->opclassoptions = palloc0(sizeof(bytea *) * def->nkeys);
 	for (int c = 0; c < def->ncolumns; c++)
 	{
-		info->indexkeys[c] = map_attnum(def, table, def->attnum[c]);
-		if (info->indexkeys[c] == InvalidAttrNumber && def->attnum[c] != 0)
-			failed = true;
+		info->indexkeys[c] = def->attnum[c];
 		/* other access methods ask the index's metapage or opclass */
 		info->canreturn[c] = def->amoid == BTREE_AM_OID;
 	}
@@ -242,10 +196,8 @@ make_index_info(int i, const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 		}
 	}
 	set_am_fields(info, am);
-	info->indexprs = adapt_exprs(def, def->exprs, table, rel->relid, &failed);
-	info->indpred = adapt_exprs(def, def->pred, table, rel->relid, &failed);
-	if (failed)
-		return NULL;
+	info->indexprs = adapt_exprs(def->exprs, rel->relid);
+	info->indpred = adapt_exprs(def->pred, rel->relid);
 	info->indextlist = index_tlist(info, table);
 	info->immediate = true;
 	info->hypothetical = true;
