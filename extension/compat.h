@@ -229,6 +229,11 @@ glperf_relation_path(Oid database, Oid tablespace, Oid number, ForkNumber fork)
 #define glperf_nulls_not_distinct(form)	(false)
 #endif
 
+/* 15 gave the special space of a B-tree page a name. */
+#if PG_VERSION_NUM < 150000
+#define BTPageGetOpaque(page) ((BTPageOpaque) PageGetSpecialPointer(page))
+#endif
+
 /* Since 16 the server knows when an index was last scanned. */
 #if PG_VERSION_NUM >= 160000
 #define GLPERF_HAVE_LAST_SCAN

@@ -143,6 +143,12 @@ GLPERF_THRESHOLD("index_evidence", 35, GLPERF_NO_LIMIT, "below", "days", "postgr
 GLPERF_THRESHOLD("index_prefix_size", 10, GLPERF_NO_LIMIT, "above", "times", "postgres",
 				 NULL,
 				 "how much larger the wider index may be for a scanned index beside it to be offered for dropping")
+GLPERF_THRESHOLD("index_bloat", 50, 80, "above", "%", "postgres",
+				 NULL,
+				 "share of a B-tree that REINDEX would give back; inserts in random order alone leave about a quarter")
+GLPERF_THRESHOLD("index_bloat_size", 10, GLPERF_NO_LIMIT, "below", "MB", "postgres",
+				 NULL,
+				 "space that REINDEX has to give back before an index is called bloated")
 GLPERF_THRESHOLD("fk_table_rows", 10000, 1000000, "above", "rows", "postgres",
 				 NULL,
 				 "rows of a referencing table whose foreign key has no index: each delete of a referenced row reads them all")

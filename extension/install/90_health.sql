@@ -3,6 +3,7 @@
 CREATE VIEW health AS
 SELECT * FROM health_statements
 UNION ALL SELECT * FROM health_indexes
+UNION ALL SELECT * FROM health_bloat
 UNION ALL SELECT * FROM health_tables
 UNION ALL SELECT * FROM health_pool
 UNION ALL SELECT * FROM health_replication
