@@ -130,10 +130,12 @@ extern void glperf_index_def_set_size(GlperfIndexDef *def,
 									  double predicate_selectivity);
 
 /*
- * B-tree size from the table's statistics alone, in pages and bytes.
- * Pure arithmetic; see whatif_size.c.
+ * B-tree size from the table's statistics alone, in pages: so many tuples,
+ * nulls of them equal to each other, the others of so many distinct keys, of
+ * entry bytes on average.  Pure arithmetic; see whatif_size.c.
  */
-extern double glperf_btree_pages(double tuples, double distinct,
-								 double key_width, bool deduplicate);
+extern double glperf_btree_pages(double tuples, double nulls,
+								 double distinct, double entry,
+								 bool deduplicate);
 
 #endif							/* GLPERF_INDEX_DEF_H */

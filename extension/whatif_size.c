@@ -24,6 +24,7 @@
 #include "catalog/pg_statistic.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -74,16 +75,17 @@ leaf_bytes(double tuples, double distinct, double entry, bool deduplicate)
 }
 
 double
-glperf_btree_pages(double tuples, double distinct, double key_width,
-				   bool deduplicate)
+glperf_btree_pages(double tuples, double nulls, double distinct,
+				   double entry, bool deduplicate)
 {
-	double		entry = sizeof(IndexTupleData) + MAXALIGN((int) ceil(key_width));
 	double		pages;
 	double		level;
 
 	tuples = Max(0.0, tuples);
-	distinct = Min(Max(1.0, distinct), Max(1.0, tuples));
-	pages = ceil(leaf_bytes(tuples, distinct, entry, deduplicate) /
+	nulls = Min(nulls, tuples);
+	distinct = Min(Max(1.0, distinct), Max(1.0, tuples - nulls));
+	pages = ceil((leaf_bytes(tuples - nulls, distinct, entry, deduplicate) +
+				  leaf_bytes(nulls, 1, entry, deduplicate)) /
 				 (PAGE_ROOM * LEAF_FILL));
 	pages = Max(1.0, pages);
 	level = pages;
@@ -207,12 +209,114 @@ table_size(Oid relid, double *rows, double *blocks)
 	}
 }
 
+/* Is node the plain column attnum of the table, however labelled? */
+static bool
+is_column(Node *node, AttrNumber attnum)
+{
+	while (node && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node && IsA(node, Var) && ((Var *) node)->varattno == attnum;
+}
+
+/* Does the predicate leave out the rows in which this column is NULL? */
+static bool
+excludes_nulls(const GlperfIndexDef *def, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, def->pred)
+	{
+		Node	   *node = (Node *) lfirst(lc);
+
+		if (IsA(node, NullTest) &&
+			((NullTest *) node)->nulltesttype == IS_NOT_NULL &&
+			is_column((Node *) ((NullTest *) node)->arg, attnum))
+			return true;
+		if (IsA(node, OpExpr) && op_strict(((OpExpr *) node)->opno) &&
+			(is_column(linitial(((OpExpr *) node)->args), attnum) ||
+			 is_column(llast(((OpExpr *) node)->args), attnum)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Guesses for an expression.  One that makes a text from a single column, such
+ * as lower(name), is as wide as that and has about as many values; of others
+ * no more is known than that they cannot have more values than their columns.
+ */
+static ColumnStats
+expression_stats(const GlperfIndexDef *def, Node *node, bool inherit)
+{
+	Oid			type = exprType(node);
+	ColumnStats stats = {0};
+	List	   *vars = pull_var_clause(node, PVC_RECURSE_PLACEHOLDERS |
+									   PVC_RECURSE_AGGREGATES |
+									   PVC_RECURSE_WINDOWFUNCS);
+	double		most = 1;
+	ListCell   *lc;
+
+	stats.width = get_typavgwidth(type, exprTypmod(node));
+	stats.distinct = Max(1.0, def->rows / 10);
+	foreach(lc, vars)
+	{
+		Var		   *var = lfirst_node(Var, lc);
+		ColumnStats column = column_stats(def->relid, var->varattno, def->rows,
+										  inherit);
+
+		most *= column.distinct;
+		if (list_length(vars) == 1 && get_typlen(type) == -1 &&
+			get_typlen(var->vartype) == -1)
+		{
+			stats = column;
+			return stats;
+		}
+	}
+	stats.distinct = Min(stats.distinct, most);
+	return stats;
+}
+
+/*
+ * A hash index is made with a number of buckets that is a power of two or, from
+ * 512 on, a quarter of the way to the next; see _hash_spareindex().
+ */
+static double
+hash_pages(double tuples)
+{
+	double		item = MAXALIGN(sizeof(IndexTupleData)) + MAXALIGN(sizeof(uint32)) +
+		sizeof(ItemIdData);
+	double		wanted = tuples / floor(BLCKSZ * HASH_FILL / item);
+	double		buckets = 2;
+
+	while (buckets < wanted)
+	{
+		double		step = buckets >= 512 ? buckets / 4 : buckets;
+		double		next = buckets * 2;
+
+		while (buckets < wanted && buckets < next)
+			buckets += step;
+	}
+	return buckets + 2;			/* metapage, bitmap */
+}
+
+/* Metapage, the map of ranges, and the summaries. */
+static double
+brin_pages(double heap_pages, double width)
+{
+	double		ranges = ceil(heap_pages / BRIN_RANGE);
+
+	return 1 + Max(1.0, ceil(ranges * sizeof(ItemPointerData) / PAGE_ROOM)) +
+		Max(1.0, ceil(ranges * (2 * width + 16) / PAGE_ROOM));
+}
+
 void
 glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 {
 	bool		inherit =
 	get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE;
-	double		width = 0;
+	double		width = 0;		/* on average, NULLs taking nothing */
+	double		full = 0;		/* without NULLs */
+	double		rest;			/* of rows with NULLs */
 	double		distinct = 1;
 	double		no_null = 1;
 	ListCell   *expr = list_head(def->exprs);
@@ -235,33 +339,37 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 			Node	   *node = (Node *) lfirst(expr);
 
 			type = exprType(node);
-			stats.width = get_typavgwidth(type, exprTypmod(node));
-			stats.null_frac = 0;
-			stats.distinct = Max(1.0, def->rows / 10);
+			stats = expression_stats(def, node, inherit);
 			expr = lnext(def->exprs, expr);
 		}
+		if (def->attnum[i] != 0 && excludes_nulls(def, def->attnum[i]))
+			stats.null_frac = 0;
 		width = align_to(ceil(width), type) + stats.width * (1 - stats.null_frac);
+		full = align_to(ceil(full), type) + stats.width;
 		if (i < def->nkeys)
 			distinct *= stats.distinct;
 		no_null *= 1 - stats.null_frac;
 	}
-	def->entry_bytes = sizeof(IndexTupleData) +
-		MAXALIGN((int) ceil(width)) + (1 - no_null) * MAXIMUM_ALIGNOF;
+	/* a tuple with NULLs has a bitmap, and nothing in their place */
+	rest = no_null < 1 ? Max(0.0, (width - no_null * full) / (1 - no_null)) : 0;
+	def->entry_bytes =
+		no_null * MAXALIGN((int) ceil(sizeof(IndexTupleData) + full)) +
+		(1 - no_null) * MAXALIGN((int) ceil(sizeof(IndexTupleData) +
+											MAXIMUM_ALIGNOF + rest));
 
 	if (def->amoid == BTREE_AM_OID)
 	{
-		def->pages = glperf_btree_pages(def->tuples, distinct,
-										def->entry_bytes - sizeof(IndexTupleData),
+		/* of rows that are NULL in one of several columns, others differ */
+		def->pages = glperf_btree_pages(def->tuples, def->nkeys == 1 ?
+										def->tuples * (1 - no_null) : 0,
+										distinct, def->entry_bytes,
 										can_deduplicate(def));
 		def->height = btree_height(def->pages, def->entry_bytes);
 	}
 	else if (def->amoid == BRIN_AM_OID)
-		def->pages = 3 + ceil(ceil(def->heap_pages / BRIN_RANGE) *
-							  (2 * width + 16) / PAGE_ROOM);
+		def->pages = brin_pages(def->heap_pages, width);
 	else if (def->amoid == HASH_AM_OID)
-		def->pages = 2 + ceil(def->tuples * (MAXALIGN(sizeof(IndexTupleData) + 4) +
-											 sizeof(ItemIdData)) /
-							  (PAGE_ROOM * HASH_FILL));
+		def->pages = hash_pages(def->tuples);
 	else
 		def->pages = 1 + ceil(def->tuples * (def->entry_bytes + 4) /
 							  (PAGE_ROOM * LEAF_FILL));
