@@ -361,7 +361,7 @@ note_columns(GlperfHarvest *harvest, const GlperfRelKeys *keys)
 	int			lengths[] = {keys->neq, keys->nin, keys->nrange, keys->njoin,
 	keys->norder};
 	List	   *ancestors = get_rel_relispartition(keys->relid) ?
-		get_partition_ancestors(keys->relid) : NIL;
+	get_partition_ancestors(keys->relid) : NIL;
 	MemoryContext old = MemoryContextSwitchTo(harvest->set->context);
 	ListCell   *lc;
 
@@ -377,10 +377,10 @@ note_columns(GlperfHarvest *harvest, const GlperfRelKeys *keys)
 			note_column(harvest, keys->relid, attnum);
 			foreach(lc, ancestors)
 				if (attnum > 0)
-					note_column(harvest, lfirst_oid(lc),
-								get_attnum(lfirst_oid(lc),
-										   get_attname(keys->relid, attnum,
-													   false)));
+				note_column(harvest, lfirst_oid(lc),
+							get_attnum(lfirst_oid(lc),
+									   get_attname(keys->relid, attnum,
+												   false)));
 		}
 	MemoryContextSwitchTo(old);
 }

@@ -72,7 +72,7 @@ glperf_endpoints_shmem_startup(void)
 	shared = ShmemInitStruct("glperf endpoints",
 							 glperf_endpoints_shmem_size(), &found);
 	backends = (GlperfBackendCells *) ((char *) shared +
-								 CACHELINEALIGN(sizeof(EndpointShared)));
+									   CACHELINEALIGN(sizeof(EndpointShared)));
 	if (found)
 		return;
 

@@ -284,7 +284,7 @@ static double
 hash_pages(double tuples)
 {
 	double		item = MAXALIGN(sizeof(IndexTupleData)) + MAXALIGN(sizeof(uint32)) +
-		sizeof(ItemIdData);
+	sizeof(ItemIdData);
 	double		wanted = tuples / floor(BLCKSZ * HASH_FILL / item);
 	double		buckets = 2;
 

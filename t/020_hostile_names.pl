@@ -67,7 +67,7 @@ for my $i (0 .. $#names)
 	  . "INSERT INTO $schema.$table SELECT i, i % 2000, repeat('x', 50)"
 	  . " FROM generate_series(1, 20000) i;\n"
 	  . "VACUUM ANALYZE $schema.$table;\n";
-	$queries .= "SELECT note FROM $schema.$table WHERE $column = $_;\n" for 1 .. 5;
+	$queries .= "SELECT note FROM $schema.$table WHERE $column = $_;\n" for 1 .. 20;
 }
 sql($setup);
 sql($queries);
