@@ -94,6 +94,7 @@ request_shmem(void)
 	RequestAddinShmemSpace(glperf_endpoints_shmem_size());
 	RequestAddinShmemSpace(glperf_waits_shmem_size());
 	RequestAddinShmemSpace(glperf_worker_shmem_size());
+	RequestAddinShmemSpace(glperf_history_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, GLPERF_LOCK_COUNT);
 }
 
@@ -111,6 +112,7 @@ startup_shmem(void)
 	glperf_endpoints_shmem_startup();
 	glperf_waits_shmem_startup();
 	glperf_worker_shmem_startup();
+	glperf_history_shmem_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 

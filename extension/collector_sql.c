@@ -37,6 +37,7 @@ PG_FUNCTION_INFO_V1(glperf_endpoint_latency);
 PG_FUNCTION_INFO_V1(glperf_collector_status);
 PG_FUNCTION_INFO_V1(glperf_latency_percentile);
 PG_FUNCTION_INFO_V1(glperf_recent_latency);
+PG_FUNCTION_INFO_V1(glperf_histogram_subtract);
 PG_FUNCTION_INFO_V1(glperf_wait_counts);
 PG_FUNCTION_INFO_V1(glperf_connection_peaks);
 
@@ -281,24 +282,15 @@ glperf_collector_status(PG_FUNCTION_ARGS)
 													  values, nulls)));
 }
 
-/* Percentile of an array of cells, such as the difference of two readings. */
-Datum
-glperf_latency_percentile(PG_FUNCTION_ARGS)
+/* Cells of an array argument; raises an error unless it is a histogram. */
+static uint64
+get_cells(ArrayType *array, uint64 *cells)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	double		p = PG_GETARG_FLOAT8(1);
-	uint64		cells[GLPERF_HIST_CELLS] = {0};
 	uint64		total = 0;
 	Datum	   *elements;
 	bool	   *nulls;
 	int			n;
-	double		ms;
 
-	if (isnan(p) || p <= 0 || p > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("percentile must be above 0 and at most 1"),
-				 errhint("For the 95th percentile pass 0.95.")));
 	deconstruct_array(array, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE,
 					  &elements, &nulls, &n);
 	if (n != GLPERF_HIST_CELLS)
@@ -319,10 +311,55 @@ glperf_latency_percentile(PG_FUNCTION_ARGS)
 		cells[i] = (uint64) count;
 		total += cells[i];
 	}
+	return total;
+}
+
+/* Percentile of an array of cells, such as the difference of two readings. */
+Datum
+glperf_latency_percentile(PG_FUNCTION_ARGS)
+{
+	double		p = PG_GETARG_FLOAT8(1);
+	uint64		cells[GLPERF_HIST_CELLS];
+	uint64		total;
+	double		ms;
+
+	if (isnan(p) || p <= 0 || p > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("percentile must be above 0 and at most 1"),
+				 errhint("For the 95th percentile pass 0.95.")));
+	total = get_cells(PG_GETARG_ARRAYTYPE_P(0), cells);
 	ms = glperf_histogram_percentile(cells, total, 0, p);
 	if (isnan(ms))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(ms);
+}
+
+/*
+ * Difference of two arrays of cells.  A cell that shrank tells that counting
+ * began anew; then everything in the later one is new.
+ */
+Datum
+glperf_histogram_subtract(PG_FUNCTION_ARGS)
+{
+	uint64		later[GLPERF_HIST_CELLS];
+	uint64		earlier[GLPERF_HIST_CELLS];
+	Datum		result[GLPERF_HIST_CELLS];
+	bool		anew = false;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(1))
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	get_cells(PG_GETARG_ARRAYTYPE_P(0), later);
+	get_cells(PG_GETARG_ARRAYTYPE_P(1), earlier);
+	for (int i = 0; i < GLPERF_HIST_CELLS; i++)
+		anew |= later[i] < earlier[i];
+	for (int i = 0; i < GLPERF_HIST_CELLS; i++)
+		result[i] = Int64GetDatum((int64) (later[i] - (anew ? 0 : earlier[i])));
+	PG_RETURN_ARRAYTYPE_P(construct_array(result, GLPERF_HIST_CELLS, INT8OID,
+										  sizeof(int64), true,
+										  TYPALIGN_DOUBLE));
 }
 
 /* One row: what happened in the last so many seconds. */

@@ -18,6 +18,8 @@ int			glperf_max_statements = 5000;
 int			glperf_track = GLPERF_TRACK_TOP;
 bool		glperf_track_utility = true;
 int			glperf_wait_interval_ms = 100;
+char	   *glperf_history_database = NULL;
+int			glperf_history_interval_s = 300;
 bool		glperf_sample_parameters = true;
 
 static const struct config_enum_entry track_options[] = {
@@ -71,6 +73,19 @@ glperf_guc_init(bool preloaded)
 							&glperf_wait_interval_ms,
 							100, 0, 60000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomStringVariable("glperf.history_database",
+							   "Database in which the collector calls glperf.snapshot() at intervals; empty turns it off.",
+							   "The extension must exist there.",
+							   &glperf_history_database,
+							   "",
+							   PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("glperf.history_interval",
+							"How often the collector calls glperf.snapshot().",
+							NULL,
+							&glperf_history_interval_s,
+							300, 1, 86400,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 
 	GLPERF_RESERVE_GUC_PREFIX("glperf");
 }

@@ -18,6 +18,8 @@ extern int	glperf_max_statements;
 extern int	glperf_track;		/* GlperfTrack */
 extern bool glperf_track_utility;
 extern int	glperf_wait_interval_ms;
+extern char *glperf_history_database;
+extern int	glperf_history_interval_s;
 extern bool glperf_sample_parameters;
 
 extern void glperf_guc_init(bool preloaded);

@@ -36,7 +36,7 @@ typedef struct GlperfSample
 /* One statement's throttle in this backend. */
 typedef struct GlperfSampleThrottle
 {
-	uint64		key;			/* statement and role, 0 when unused */
+	uint64		queryid;		/* 0 when unused; roles share a throttle */
 	uint32		executions;		/* seen by this backend, wraps */
 	uint32		due;			/* value of executions at the next look */
 } GlperfSampleThrottle;
@@ -73,18 +73,17 @@ extern void glperf_samples_take(QueryDesc *queryDesc, uint64 queryid,
 static inline void
 glperf_samples_note(QueryDesc *queryDesc, uint64 queryid)
 {
-	uint64		key = queryid ^ ((uint64) GetUserId() << 32);
 	GlperfSampleThrottle *throttle;
 
-	throttle = &glperf_sample_throttle[key % GLPERF_SAMPLE_CACHE];
-	if (likely(throttle->key == key))
+	throttle = &glperf_sample_throttle[queryid % GLPERF_SAMPLE_CACHE];
+	if (likely(throttle->queryid == queryid))
 	{
 		if (likely((int32) (++throttle->executions - throttle->due) < 0))
 			return;
 	}
 	else
 	{
-		throttle->key = key;
+		throttle->queryid = queryid;
 		throttle->executions = 1;
 	}
 	glperf_samples_take(queryDesc, queryid, throttle);

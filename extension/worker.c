@@ -264,6 +264,7 @@ glperf_worker_main(Datum arg)
 	int		   *candidates;
 	TimestampTz next_upkeep = 0;
 	TimestampTz next_totals = 0;
+	TimestampTz next_history = 0;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
@@ -289,6 +290,7 @@ glperf_worker_main(Datum arg)
 			keep_totals();
 			next_totals = now + TOTALS_INTERVAL_US;
 		}
+		next_history = glperf_history_run(now, next_history);
 		if (glperf_wait_interval_ms > 0)
 		{
 			glperf_waits_sample();

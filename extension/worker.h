@@ -39,4 +39,14 @@ extern void glperf_worker_init(void);
 extern TimestampTz glperf_worker_window(TimestampTz since,
 										GlperfTotals *window);
 
+extern Size glperf_history_shmem_size(void);
+extern void glperf_history_shmem_startup(void);
+
+/*
+ * glperf_history_run -- take a snapshot if it is due
+ *
+ * Returns when the next one is due; 0 while snapshots are off.
+ */
+extern TimestampTz glperf_history_run(TimestampTz now, TimestampTz due);
+
 #endif							/* GLPERF_WORKER_H */
