@@ -101,6 +101,8 @@ COMMENT ON COLUMN history_last.errors IS 'Of these, failed.';
 COMMENT ON COLUMN history_last.total_ms IS 'Time of all of them, in milliseconds.';
 COMMENT ON COLUMN history_last.cells IS 'Histogram of latency.';
 
+-- known to dumps, but without rows
+SELECT pg_catalog.pg_extension_config_dump('history_last', 'WHERE false');
 SELECT pg_catalog.pg_extension_config_dump('history_snapshot', '');
 SELECT pg_catalog.pg_extension_config_dump('history_statement', '');
 SELECT pg_catalog.pg_extension_config_dump('history_database', '');
