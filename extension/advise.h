@@ -9,6 +9,7 @@
 
 #include "utils/timestamp.h"
 
+#include "access_cost.h"
 #include "candidates.h"
 #include "select.h"
 #include "whatif.h"
@@ -32,6 +33,7 @@ typedef struct GlperfPlanned
 	bool		open_params;	/* planned with unknown values */
 	double		base_cost;		/* with no candidate */
 	uint64	   *relevant;		/* candidates that can matter */
+	GlperfMatrix *matrix;		/* prices what was not planned */
 	GlperfCost *costs;
 	int			ncosts;
 	int			allocated;

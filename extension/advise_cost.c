@@ -113,6 +113,11 @@ plan_work(void *arg)
 		job->planned->open_params = analysed.open_params;
 	}
 	job->cost = 0;
+	if (list_length(analysed.queries) == 1)
+	{
+		whatif.matrix = job->planned->matrix;
+		whatif.collect = job->config != NULL && !whatif.matrix->filled;
+	}
 	foreach(lc, analysed.queries)
 	{
 		Query	   *query = lfirst_node(Query, lc);
@@ -124,6 +129,10 @@ plan_work(void *arg)
 								  analysed.cursor_options, analysed.params);
 		job->advice->planner_calls++;
 		job->cost += glperf_plan_cost(plan);
+		if (whatif.matrix && whatif.final_rel)
+			glperf_access_skeleton(whatif.matrix, &whatif,
+								   whatif.final_rel->cheapest_total_path,
+								   whatif.rels, job->cost);
 		note_real_indexes(job, &whatif, plan);
 		if (job->config)
 			glperf_plan_used(&whatif, plan, job->used);
@@ -160,6 +169,9 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	PlanJob		job = {advice, statement, planned, stmt, NULL, NULL, 0, false};
 
 	planned->harvest.set = &advice->candidates;
+	planned->matrix = MemoryContextAllocZero(advice->context,
+											 sizeof(GlperfMatrix));
+	planned->matrix->context = advice->context;
 	if (!run_job(&job, failure))
 	{
 		if ((failure->sqlerrcode != ERRCODE_SYNTAX_ERROR &&
@@ -411,8 +423,11 @@ glperf_advise_peel(GlperfAdvice *advice)
 		{
 			GlperfPlanned *planned = &statement->planned[p];
 
+			planned->matrix->words = words;
 			memcpy(config, planned->relevant, words * sizeof(uint64));
-			peel(advice, statement, planned, config, WIDE_ROUNDS);
+			peel(advice, statement, planned, config, 1);
+			planned->matrix->filled = true;
+			peel(advice, statement, planned, config, WIDE_ROUNDS - 1);
 			/* covering indexes hide the slim ones, which cost less space */
 			memcpy(config, planned->relevant, words * sizeof(uint64));
 			for (int c = 0; c < advice->candidates.n; c++)
@@ -431,6 +446,7 @@ glperf_advise_bound(GlperfAdvice *advice, int s, const uint64 *config)
 {
 	GlperfAdviceStatement *statement = &advice->statements[s];
 	int			words = bitset_words(advice->candidates.n);
+	uint64	   *mine = palloc(words * sizeof(uint64) + 1);
 	double		now = 0;
 	double		then = 0;
 
@@ -443,9 +459,20 @@ glperf_advise_bound(GlperfAdvice *advice, int s, const uint64 *config)
 			if (planned->costs[i].cost < best &&
 				bitset_subset(planned->costs[i].used, config, words))
 				best = planned->costs[i].cost;
+		if (planned->matrix->filled)
+		{
+			double		cost;
+
+			memcpy(mine, config, words * sizeof(uint64));
+			bitset_intersect(mine, planned->relevant, words);
+			cost = glperf_access_cost(planned->matrix, mine);
+			if (cost > 0 && cost < best)
+				best = cost;
+		}
 		now += planned->base_cost;
 		then += best;
 	}
+	pfree(mine);
 	return now > 0 ? then / now : 1.0;
 }
 

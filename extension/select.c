@@ -14,6 +14,8 @@
 #define MAX_ROUNDS	40
 /* most moves that one member makes way for */
 #define MAX_PICKS	3
+/* times that an attractive move may turn out not to be one */
+#define MAX_TRIES	6
 /* smallest change in gain that is one, relative to the workload */
 #define EPSILON		1e-6
 
@@ -24,6 +26,7 @@ typedef struct State
 	uint64	   *config;			/* the set so far */
 	uint64	   *trial;			/* scratch */
 	double	   *ratio;			/* [statement] under config */
+	bool	   *refuted;		/* [move] looked better than it was */
 	double	   *lowest;			/* [statement] of all sets adopted */
 	double		total_weight;
 	bool		stopped;
@@ -185,9 +188,9 @@ irredundant(State *st, const uint64 *config)
 	return true;
 }
 
-/* Best move to add, by gain or by gain per byte; false when none is left. */
-static bool
-add_best(State *st, bool per_byte)
+/* Move that looks best by bounds, or -1. */
+static int
+attractive_move(State *st, bool per_byte, double *least)
 {
 	const GlperfSelectProblem *p = st->p;
 	double		best_score = 0;
@@ -195,18 +198,20 @@ add_best(State *st, bool per_byte)
 
 	for (int m = 0; m < p->nmoves && !st->stopped; m++)
 	{
+		double		needed;
 		double		gain;
-		double		added;
 		double		bytes;
 		double		score;
 
 		apply_move(st, p->moves[m]);
-		if (bitset_equal(st->trial, st->config, st->words) ||
+		if (st->refuted[m] ||
+			bitset_equal(st->trial, st->config, st->words) ||
 			!fits(p, st->trial) || !irredundant(st, st->trial))
 			continue;
-		added = set_count(p, st->trial) - set_count(p, st->config);
+		needed = p->min_gain * (set_count(p, st->trial) -
+								set_count(p, st->config));
 		gain = delta(st, st->trial, false);
-		if (gain < p->min_gain * added)
+		if (gain < needed)
 			continue;
 		bytes = set_sum(p, st->trial, p->size) -
 			set_sum(p, st->config, p->size);
@@ -215,13 +220,39 @@ add_best(State *st, bool per_byte)
 		{
 			best_score = score;
 			best = m;
+			*least = needed;
 		}
 	}
-	if (best < 0 || st->stopped)
-		return false;
-	apply_move(st, p->moves[best]);
-	adopt(st, st->trial);
-	return true;
+	return best;
+}
+
+/*
+ * Best move to add, by gain or by gain per byte; false when none is left.
+ * What looks best is made sure of before it is adopted; if it does not hold,
+ * the next best has its turn.
+ */
+static bool
+add_best(State *st, bool per_byte)
+{
+	const GlperfSelectProblem *p = st->p;
+
+	memset(st->refuted, 0, p->nmoves * sizeof(bool));
+	for (int tries = 0; tries < MAX_TRIES && !st->stopped; tries++)
+	{
+		double		least = 0;
+		int			best = attractive_move(st, per_byte, &least);
+
+		if (best < 0 || st->stopped)
+			return false;
+		apply_move(st, p->moves[best]);
+		if (delta(st, st->trial, true) >= least)
+		{
+			adopt(st, st->trial);
+			return true;
+		}
+		st->refuted[best] = true;
+	}
+	return false;
 }
 
 /* Drop a member that does not earn its keep; false when all do. */
@@ -327,11 +358,14 @@ exchange_best(State *st)
 			}
 		}
 	}
-	if (found && !st->stopped)
+	/* what looks better has to be better */
+	found = found && !st->stopped &&
+		delta(st, best, true) > st->total_weight * EPSILON;
+	if (found)
 		adopt(st, best);
 	pfree(base);
 	pfree(best);
-	return found && !st->stopped;
+	return found;
 }
 
 /* One complete search from the empty set. */
@@ -386,6 +420,7 @@ glperf_select(const GlperfSelectProblem *p)
 	st.trial = palloc0(st.words * sizeof(uint64));
 	st.ratio = palloc0(sizeof(double) * (p->nstatements + 1));
 	st.lowest = palloc0(sizeof(double) * (p->nstatements + 1));
+	st.refuted = palloc0(sizeof(bool) * (p->nmoves + 1));
 	for (int s = 0; s < p->nstatements; s++)
 	{
 		st.total_weight += p->weight[s];

@@ -44,8 +44,8 @@ typedef struct GlperfSelectProblem
 	double		(*ratio) (void *arg, int statement, const uint64 *config);
 
 	/*
-	 * The same without the expense: never below ratio().  May be NULL.  The
-	 * search compares by bound() and makes sure with ratio().
+	 * An estimate of the same without the expense.  May be NULL.  The search
+	 * compares by bound() and makes sure with ratio().
 	 */
 	double		(*bound) (void *arg, int statement, const uint64 *config);
 	bool		(*stop) (void *arg);	/* true: return the best so far */

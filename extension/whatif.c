@@ -34,6 +34,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "access_cost.h"
 #include "bitset.h"
 #include "glperf.h"
 #include "statement.h"
@@ -45,6 +46,7 @@ static GlperfWhatif *active = NULL;
 
 static planner_hook_type prev_planner = NULL;
 static set_rel_pathlist_hook_type prev_set_rel_pathlist = NULL;
+static create_upper_paths_hook_type prev_create_upper_paths = NULL;
 
 /* The OID of definition number i: not that of any relation. */
 static inline Oid
@@ -285,6 +287,14 @@ whatif_set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
 		prev_set_rel_pathlist(root, rel, rti, rte);
 	if (active && active->harvest && rte->rtekind == RTE_RELATION)
 		active->harvest(active->harvest_arg, root, rel, rte);
+	if (active && active->matrix && rte->rtekind == RTE_RELATION)
+	{
+		active->rels = lappend(active->rels, rel);
+		if (active->collect && rel->indexlist != NIL &&
+			rel->pathlist != NIL && !rte->inh)
+			glperf_access_collect(active->matrix, active,
+								  list_length(active->rels) - 1, root, rel);
+	}
 }
 
 /*
@@ -314,9 +324,23 @@ whatif_planner(GLPERF_PLANNER_PARAMS)
 	return plan;
 }
 
+/* Remember where the plan's final paths are. */
+static void
+whatif_create_upper_paths(PlannerInfo *root, UpperRelationKind stage,
+						  RelOptInfo *input, RelOptInfo *output, void *extra)
+{
+	if (prev_create_upper_paths)
+		prev_create_upper_paths(root, stage, input, output, extra);
+	if (active && active->matrix && stage == UPPERREL_FINAL &&
+		root->parent_root == NULL)
+		active->final_rel = output;
+}
+
 void
 glperf_whatif_init(void)
 {
+	prev_create_upper_paths = create_upper_paths_hook;
+	create_upper_paths_hook = whatif_create_upper_paths;
 	prev_planner = planner_hook;
 	planner_hook = whatif_planner;
 #ifdef GLPERF_HAVE_BUILD_SIMPLE_REL_HOOK

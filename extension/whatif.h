@@ -21,6 +21,8 @@
  * indexes that do not.  When harvest is set it is called for every base
  * relation once its clauses are known.
  */
+struct GlperfMatrix;
+
 typedef struct GlperfWhatif
 {
 	GlperfIndexDef **defs;
@@ -38,6 +40,16 @@ typedef struct GlperfWhatif
 	 * to hold between two of them.
 	 */
 	double		max_visible;
+
+	/*
+	 * When set: note the base relations of the plan in rels and its final
+	 * paths in final_rel, both valid until CurrentMemoryContext goes; with
+	 * collect, fill the matrix with the options of every relation.
+	 */
+	struct GlperfMatrix *matrix;
+	bool		collect;
+	List	   *rels;
+	RelOptInfo *final_rel;
 } GlperfWhatif;
 
 /*
