@@ -141,7 +141,7 @@ glperf_access_collect(GlperfMatrix *matrix, const GlperfWhatif *whatif,
 	{
 		IndexOptInfo *info = (IndexOptInfo *) lfirst(lc);
 		int			candidate =
-			glperf_whatif_index_number(whatif, info->indexoid);
+		glperf_whatif_index_number(whatif, info->indexoid);
 
 		if (candidate < 0)
 		{
@@ -156,7 +156,7 @@ glperf_access_collect(GlperfMatrix *matrix, const GlperfWhatif *whatif,
 	rel->pathlist = NIL;
 	foreach(lc, paths)
 		if (IsA(lfirst(lc), Path))
-			rel->pathlist = lappend(rel->pathlist, lfirst(lc));
+		rel->pathlist = lappend(rel->pathlist, lfirst(lc));
 	keep_options(matrix, number, rel, -1);
 	rel->pathlist = NIL;
 	rel->indexlist = existing;
@@ -177,8 +177,8 @@ require_bitmap(SkeletonWalk *walk, Path *path)
 	if (IsA(path, IndexPath))
 	{
 		int			candidate =
-			glperf_whatif_index_number(walk->whatif,
-									   ((IndexPath *) path)->indexinfo->indexoid);
+		glperf_whatif_index_number(walk->whatif,
+								   ((IndexPath *) path)->indexinfo->indexoid);
 
 		if (candidate >= 0)
 			bitset_add(walk->skeleton->required, candidate);
@@ -472,7 +472,7 @@ glperf_access_cost(GlperfMatrix *matrix, const uint64 *config)
 		GlperfSkeleton *skeleton = lfirst(lc);
 		double		cost = skeleton->fixed;
 		bool		feasible = skeleton->required == NULL ||
-			bitset_subset(skeleton->required, config, matrix->words);
+		bitset_subset(skeleton->required, config, matrix->words);
 
 		for (int i = 0; i < skeleton->nslots && feasible; i++)
 		{

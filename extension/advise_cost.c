@@ -28,9 +28,7 @@
 
 /* Rounds of planning without the indexes that the last plan used. */
 #define WIDE_ROUNDS		2
-#define SLIM_ROUNDS		3
-/* Most members of sets that are planned alone. */
-#define MEMBER_PLANS	6
+#define SLIM_ROUNDS		2
 
 /* Share of a table that is taken to be all-visible at most. */
 #define MAX_VISIBLE		0.8
@@ -371,44 +369,6 @@ peel(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	}
 }
 
-/*
- * Plan with each member alone of the sets that were used together, so that
- * the search knows what a part of them is worth.
- */
-static void
-plan_members(GlperfAdvice *advice, GlperfAdviceStatement *statement,
-			 GlperfPlanned *planned, uint64 *config)
-{
-	int			words = bitset_words(advice->candidates.n);
-	uint64	   *members = palloc0(words * sizeof(uint64) + 1);
-	int			known = planned->ncosts;
-
-	for (int k = 0; k < known; k++)
-	{
-		int			n = 0;
-
-		for (int c = 0; c < advice->candidates.n; c++)
-			n += bitset_get(planned->costs[k].used, c);
-		if (n > 1)
-			bitset_union(members, planned->costs[k].used, words);
-	}
-	for (int c = 0, n = 0; c < advice->candidates.n && n < MEMBER_PLANS; c++)
-	{
-		if (!bitset_get(members, c))
-			continue;
-		if (glperf_advise_out_of_time(advice))
-		{
-			advice->complete = false;
-			break;
-		}
-		memset(config, 0, words * sizeof(uint64));
-		bitset_add(config, c);
-		(void) cost_of(advice, statement, planned, config);
-		n++;
-	}
-	pfree(members);
-}
-
 void
 glperf_advise_peel(GlperfAdvice *advice)
 {
@@ -434,7 +394,6 @@ glperf_advise_peel(GlperfAdvice *advice)
 				if (advice->defs[c]->ncolumns > advice->defs[c]->nkeys)
 					bitset_del(config, c);
 			peel(advice, statement, planned, config, SLIM_ROUNDS);
-			plan_members(advice, statement, planned, config);
 			if (!advice->complete)
 				return;
 		}

@@ -271,7 +271,7 @@ drop_worst(State *st)
 			continue;
 		memcpy(st->trial, st->config, st->words * sizeof(uint64));
 		bitset_del(st->trial, i);
-		gain = delta(st, st->trial, true);
+		gain = delta(st, st->trial, false);
 		if (gain > best_gain)
 		{
 			best_gain = gain;
@@ -282,6 +282,8 @@ drop_worst(State *st)
 		return false;
 	memcpy(st->trial, st->config, st->words * sizeof(uint64));
 	bitset_del(st->trial, best);
+	if (delta(st, st->trial, true) <= -p->min_gain)
+		return false;
 	adopt(st, st->trial);
 	return true;
 }
