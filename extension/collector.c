@@ -34,6 +34,7 @@
 #include "endpoints.h"
 #include "errors.h"
 #include "guc.h"
+#include "host.h"
 #include "samples.h"
 #include "waits.h"
 #include "worker.h"
@@ -95,6 +96,7 @@ request_shmem(void)
 	RequestAddinShmemSpace(glperf_waits_shmem_size());
 	RequestAddinShmemSpace(glperf_worker_shmem_size());
 	RequestAddinShmemSpace(glperf_history_shmem_size());
+	RequestAddinShmemSpace(glperf_host_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, GLPERF_LOCK_COUNT);
 }
 
@@ -113,6 +115,7 @@ startup_shmem(void)
 	glperf_waits_shmem_startup();
 	glperf_worker_shmem_startup();
 	glperf_history_shmem_startup();
+	glperf_host_shmem_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 

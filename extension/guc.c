@@ -21,6 +21,7 @@ int			glperf_wait_interval_ms = 100;
 char	   *glperf_history_database = NULL;
 int			glperf_history_interval_s = 300;
 bool		glperf_sample_parameters = true;
+char	   *glperf_host_root = "";
 
 static const struct config_enum_entry track_options[] = {
 	{"none", GLPERF_TRACK_NONE, false},
@@ -28,6 +29,21 @@ static const struct config_enum_entry track_options[] = {
 	{"all", GLPERF_TRACK_ALL, false},
 	{NULL, 0, false}
 };
+
+/* glperf.host_root: an absolute path, or empty. */
+static bool
+check_host_root(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0')
+		return true;
+	if (!is_absolute_path(*newval) || strlen(*newval) >= MAXPGPATH / 2)
+	{
+		GUC_check_errdetail("It must be an absolute path of less than %d bytes, or empty.",
+							MAXPGPATH / 2);
+		return false;
+	}
+	return true;
+}
 
 /* Define every setting; called once per process from _PG_init(). */
 void
@@ -86,6 +102,18 @@ glperf_guc_init(bool preloaded)
 							&glperf_history_interval_s,
 							300, 1, 86400,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+
+	/*
+	 * Not for everybody: it makes the server read files of another directory,
+	 * if only as numbers.
+	 */
+	DefineCustomStringVariable("glperf.host_root",
+							   "Directory in which the machine's /proc and /sys are mounted, as in a container; empty: in /.",
+							   NULL,
+							   &glperf_host_root,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_host_root, NULL, NULL);
 
 	GLPERF_RESERVE_GUC_PREFIX("glperf");
 }

@@ -21,6 +21,7 @@ extern int	glperf_wait_interval_ms;
 extern char *glperf_history_database;
 extern int	glperf_history_interval_s;
 extern bool glperf_sample_parameters;
+extern char *glperf_host_root;
 
 extern void glperf_guc_init(bool preloaded);
 

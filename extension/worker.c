@@ -1,8 +1,9 @@
 /*
  * worker.c
- *		The collector's background worker: room, recent totals, looks at waits.
+ *		The collector's background worker: room, recent totals, looks at waits and
+ *		at the machine.
  *
- * The worker touches shared memory only.  It has no database, so it can't be in
+ * The worker touches shared memory only, and reads files of /proc and /sys.  It has no database, so it can't be in
  * the way of anybody who drops one, runs on a standby as well, and sees no
  * user's data.  Statistics go on without it: it only keeps the table of
  * statements from filling up and remembers how totals were a while ago.
@@ -26,6 +27,7 @@
 #include "collector_store.h"
 #include "errors.h"
 #include "guc.h"
+#include "host.h"
 #include "waits.h"
 #include "worker.h"
 
@@ -288,6 +290,7 @@ glperf_worker_main(Datum arg)
 		if (now >= next_totals)
 		{
 			keep_totals();
+			glperf_host_keep();
 			next_totals = now + TOTALS_INTERVAL_US;
 		}
 		next_history = glperf_history_run(now, next_history);

@@ -88,7 +88,7 @@ GLPERF_THRESHOLD("oom_kills", 0, GLPERF_NO_LIMIT, "above", "events", "host",
 				 "processes killed for want of memory")
 GLPERF_THRESHOLD("io_wait", 0, GLPERF_NO_LIMIT, "above", "%", "host",
 				 "Disk I/O Optimization",
-				 "processor time spent waiting for the disk; the guide wants no spikes")
+				 "share of the last minutes in which processors waited for the disk more than io_wait_spike; the guide wants no spikes")
 GLPERF_THRESHOLD("storage", 70, 85, "above", "%", "host",
 				 "Current Capacity",
 				 "share of the data volume in use (500 GB in the guide)")
@@ -101,6 +101,15 @@ GLPERF_THRESHOLD("disk_throughput", 70, 90, "above", "%", "host",
 GLPERF_THRESHOLD("network", 35, 70, "above", "%", "host",
 				 "Current Capacity",
 				 "share of the network's bandwidth in use (10 Gbps in the guide); warning at its peak")
+GLPERF_THRESHOLD("iops_capacity", 3000, GLPERF_NO_LIMIT, "above", "per second", "host",
+				 "Current Capacity",
+				 "operations per second that the disk is good for; 100 % of iops")
+GLPERF_THRESHOLD("disk_throughput_capacity", 125, GLPERF_NO_LIMIT, "above", "MB/s", "host",
+				 "Current Capacity",
+				 "bytes per second that the disk is good for, in millions; 100 % of disk_throughput")
+GLPERF_THRESHOLD("network_capacity", 10, GLPERF_NO_LIMIT, "above", "Gbit/s", "host",
+				 "Current Capacity",
+				 "bandwidth of the network in each direction, unless the link is slower; 100 % of network")
 GLPERF_THRESHOLD("uptime", 99.9, 99, "below", "%", "postgres",
 				 "Performance Targets",
 				 "share of the time in which the service answered")
@@ -173,6 +182,9 @@ GLPERF_THRESHOLD("cache_evidence", 50000, GLPERF_NO_LIMIT, "below", "blocks", "p
 GLPERF_THRESHOLD("io_evidence", 100, GLPERF_NO_LIMIT, "below", "operations", "postgres",
 				 NULL,
 				 "timed reads or writes needed before their mean time is judged")
+GLPERF_THRESHOLD("io_wait_spike", 20, GLPERF_NO_LIMIT, "above", "%", "host",
+				 NULL,
+				 "processor time spent waiting for the disk, above which some ten seconds are called a spike")
 GLPERF_THRESHOLD("wraparound", 50, 75, "above", "%", "postgres",
 				 NULL,
 				 "age of the oldest transaction id as a share of the 2^31 at which the server refuses writes")
