@@ -36,6 +36,24 @@ qualified_name(Oid relid)
 									  get_rel_name(relid));
 }
 
+/*
+ * Forget which name a Var had in its statement: the deparser would prefer that
+ * to the column it stands for now.
+ */
+static bool
+forget_syntax_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		((Var *) node)->varnosyn = ((Var *) node)->varno;
+		((Var *) node)->varattnosyn = ((Var *) node)->varattno;
+		return false;
+	}
+	return expression_tree_walker(node, forget_syntax_walker, context);
+}
+
 /* Text of an expression or predicate over the definition's table. */
 static char *
 deparse(const GlperfIndexDef *def, Node *node)
@@ -43,6 +61,8 @@ deparse(const GlperfIndexDef *def, Node *node)
 	List	   *context = deparse_context_for(get_rel_name(def->relid),
 											  def->relid);
 
+	node = copyObject(node);
+	forget_syntax_walker(node, NULL);
 	return deparse_expression(node, context, false, false);
 }
 
