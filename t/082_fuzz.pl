@@ -212,7 +212,8 @@ CREATE TABLE fuzz.advice AS SELECT row_number() OVER () AS n, step, table_name F
 	workload => (SELECT jsonb_agg(jsonb_build_object('query', query, 'time_ms', 1000)) FROM fuzz.statement)), unnest(steps) AS step;
 SELECT step FROM fuzz.advice ORDER BY n \gexec
 }, on_error_stop => 0);
-is($err, '', 'every step of the advice executes');
+is($err, '', 'every step of the advice executes')
+  or diag($node->safe_psql('postgres', 'SELECT step FROM fuzz.advice ORDER BY n'));
 
 # Our own functions with arguments that nobody thought of.
 system_log(
