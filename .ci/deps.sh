@@ -57,7 +57,7 @@ echo 'create_main_cluster = false' | $sudo tee "$conf" >/dev/null
 
 apt()
 {
-	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+	$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y \
 		-o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@" >>"$log" 2>&1
 }
 # The lists may be fresh enough; fetching them again is the second try.

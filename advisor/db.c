@@ -23,6 +23,7 @@
 #include "db.h"
 #include "db_internal.h"
 #include "glperf_version.h"
+#include "options.h"
 #include "rows.h"
 #include "text.h"
 
@@ -145,7 +146,7 @@ fail_with_result(const char *what, PGresult *res)
 		hint = server_hint;
 	if (hint != NULL)
 		pg_log_error_hint("%s", hint);
-	exit(GLPERF_EXIT_FAILURE);
+	options_exit_failure();
 }
 
 /* Run a statement with text parameters; the caller checks the result. */
@@ -255,7 +256,7 @@ db_connect(const AdvisorOptions *opts)
 	if (db_conn == NULL || PQstatus(db_conn) == CONNECTION_BAD)
 	{
 		pg_log_error("%s", db_conn ? PQerrorMessage(db_conn) : "out of memory");
-		exit(GLPERF_EXIT_FAILURE);
+		options_exit_failure();
 	}
 	/* a server without an encoding would refuse to send what isn't UTF-8 */
 	server_encoding = PQparameterStatus(db_conn, "server_encoding");
@@ -309,8 +310,8 @@ db_stay_out_of_workload(bool local)
  * Open the transaction of the analysis.  Its settings are local, so that they
  * stay with us behind a pooler and leave nothing behind.
  */
-static void
-begin_read_only(const AdvisorOptions *opts)
+void
+db_begin_read_only(const AdvisorOptions *opts)
 {
 	char		timeout[32];
 	PGresult   *res;
@@ -334,8 +335,8 @@ begin_read_only(const AdvisorOptions *opts)
 }
 
 /* Close it. */
-static void
-end_read_only(void)
+void
+db_end_read_only(void)
 {
 	PQclear(db_run_or_fail("could not end the transaction", "COMMIT", 0, NULL));
 }
@@ -357,7 +358,7 @@ check_api_version(const ServerFacts *server)
 				 text_clean(server->extension_version),
 				 server->api_version ? text_clean(server->api_version) : "none");
 	pg_log_error_hint("Install the same version of both, and run ALTER EXTENSION glperf UPDATE.");
-	exit(GLPERF_EXIT_FAILURE);
+	options_exit_failure();
 }
 
 /* Find the extension, and check that we speak its language. */
@@ -366,7 +367,7 @@ db_handshake(const AdvisorOptions *opts, ServerFacts *server)
 {
 	PGresult   *res;
 
-	begin_read_only(opts);
+	db_begin_read_only(opts);
 	res = db_run_or_fail("could not find the extension glperf",
 						 "SELECT pg_catalog.current_database() AS database,"
 						 " glperf.version() AS extension_version,"
@@ -376,7 +377,7 @@ db_handshake(const AdvisorOptions *opts, ServerFacts *server)
 						 0, NULL);
 	rows_load_one(res, 0, server_columns, lengthof(server_columns), server);
 	PQclear(res);
-	end_read_only();
+	db_end_read_only();
 
 	server->user = pg_strdup(PQuser(db_conn));
 	server->host = pg_strdup(PQhost(db_conn) ? PQhost(db_conn) : "");
@@ -443,7 +444,7 @@ read_statements(Advice *advice)
 	{
 		pg_log_error("glperf.advice_summary() returned %d rows instead of one",
 					 PQntuples(res));
-		exit(GLPERF_EXIT_FAILURE);
+		options_exit_failure();
 	}
 	rows_load_one(res, 0, summary_columns, lengthof(summary_columns),
 				  &advice->summary);
@@ -524,7 +525,7 @@ db_analyse(const AdvisorOptions *opts, Advice *advice)
 {
 	DbError		error;
 
-	begin_read_only(opts);
+	db_begin_read_only(opts);
 	pg_log_info("analysing the workload of database \"%s\"",
 				text_clean(advice->server.database));
 	read_recommendations(opts, advice);
@@ -533,12 +534,12 @@ db_analyse(const AdvisorOptions *opts, Advice *advice)
 	if (!opts->apply && !db_leftovers(advice, &error))
 	{
 		pg_log_error("could not look for leftovers: %s", text_clean(error.message));
-		exit(GLPERF_EXIT_FAILURE);
+		options_exit_failure();
 	}
 	if (opts->explain)
 		for (int i = 0; i < advice->nstatements; i++)
 			if (strcmp(advice->statements[i].outcome, "advised") == 0 &&
 				advice->statements[i].query != NULL)
 				read_plans(advice, &advice->statements[i]);
-	end_read_only();
+	db_end_read_only();
 }

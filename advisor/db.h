@@ -2,7 +2,7 @@
  * db.h
  *		Everything the advisor says to the server.
  *
- * db.c and db_apply.c are the only files with SQL, and there is no general query function:
+ * db.c, db_apply.c and db_check.c are the only files with SQL, and there is no general query function:
  * each function below does one thing and returns C values.  One connection
  * serves the whole run.  Functions of the analysis end the program on an
  * error, after saying what failed and what to do next; functions of --apply
@@ -12,6 +12,7 @@
 #define DB_H
 
 #include "advice.h"
+#include "check.h"
 #include "options.h"
 
 /* Why a statement of --apply failed. */
@@ -52,6 +53,18 @@ extern void db_handshake(const AdvisorOptions *opts, ServerFacts *server);
  * server session and nothing can be written, whatever the planner runs.
  */
 extern void db_analyse(const AdvisorOptions *opts, Advice *advice);
+
+/* db_check_health -- add the rows of glperf.health, of one area if it is given */
+extern void db_check_health(const AdvisorOptions *opts, Check *check);
+
+/*
+ * db_check_judge -- judge values by thresholds of the database
+ *
+ * Each row has check_id and value; unit, warning, critical, status and
+ * guide_section are filled in, and status is "unknown" without a value.
+ */
+extern void db_check_judge(const AdvisorOptions *opts, HealthRow *rows,
+						   int nrows);
 
 /*
  * db_apply_lock -- take the lock that lets one --apply run per database

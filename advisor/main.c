@@ -14,6 +14,7 @@
 
 #include "advice.h"
 #include "apply.h"
+#include "check.h"
 #include "db.h"
 #include "options.h"
 #include "report.h"
@@ -25,7 +26,7 @@ static AdvisorOptions opts = {
 	.max_indexes = -1,
 	.min_benefit_pct = -1,
 	.time_limit_ms = -1,
-	.statement_timeout_ms = 15 * 60 * 1000,
+	.statement_timeout_ms = -1,
 	.lock_timeout_ms = 10 * 60 * 1000,
 	.format = FORMAT_TEXT,
 };
@@ -69,6 +70,8 @@ main(int argc, char *argv[])
 	report_open(&opts);
 	db_connect(&opts);
 	db_handshake(&opts, &advice.server);
+	if (opts.command == COMMAND_CHECK)
+		return check_run(&opts, &advice.server);
 	if (opts.apply)
 		prepare_apply(&advice);
 	db_analyse(&opts, &advice);

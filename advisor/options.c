@@ -18,9 +18,17 @@
 #include "libpq-fe.h"
 
 #include "advice.h"
+#include "check.h"
 #include "options.h"
 
 static const char *const progname = "glperf-advisor";
+
+/* Longest query, unless --statement-timeout says otherwise */
+#define ADVISE_TIMEOUT_MS	(15 * 60 * 1000)
+#define CHECK_TIMEOUT_MS	(30 * 1000)
+
+/* The command: known before the options, as it decides the exit statuses */
+static Command command = COMMAND_ADVISE;
 
 /* Options without a short form. */
 enum
@@ -36,6 +44,9 @@ enum
 	OPT_LOCK_TIMEOUT,
 	OPT_STATEMENT_TIMEOUT,
 	OPT_EXPLAIN,
+	OPT_AREA,
+	OPT_PGBOUNCER,
+	OPT_ACCEPT_UNKNOWN,
 	OPT_HELP
 };
 
@@ -64,21 +75,28 @@ help(void)
 		   progname);
 	printf("Usage:\n");
 	printf("  %s [OPTION]...\n", progname);
+	printf("  %s check [OPTION]...\n", progname);
 	printf("\nAnalysis options:\n");
 	printf("      --budget=SIZE           disk space for new indexes together, e.g. 500MB\n");
 	printf("      --max-indexes=N         number of new indexes at most\n");
 	printf("      --min-benefit=PCT       leave out what saves less of the workload's time\n");
 	printf("      --time-limit=TIME       stop searching after TIME, report the best so far\n");
 	printf("      --statement-timeout=TIME\n");
-	printf("                              give up on the analysis after TIME (default 15min)\n");
+	printf("                              give up on a query after TIME (default 15min;\n");
+	printf("                              check: 30s)\n");
 	printf("\nWhat to do with the advice:\n");
 	printf("      --dry-run               only report (default)\n");
 	printf("      --apply                 create the recommended indexes CONCURRENTLY,\n");
 	printf("                              one by one, and clean up after failures\n");
 	printf("      --allow-drop            with --apply: run recommended drops, too\n");
 	printf("      --lock-timeout=TIME     with --apply: longest single wait (default 10min)\n");
+	printf("\nThe command check prints the health page for a monitoring system; its options:\n");
+	printf("      --area=AREA             only this area of the health page\n");
+	printf("      --pgbouncer=CONNINFO    also check the pools of a PgBouncer, through its\n");
+	printf("                              admin console (area pgbouncer)\n");
+	printf("      --accept-unknown        what cannot be measured is no reason for status 3\n");
 	printf("\nOutput options:\n");
-	printf("      --format=FORMAT         text (default), sql or json\n");
+	printf("      --format=FORMAT         text (default), sql or json; check: text or json\n");
 	printf("  -o, --output=FILE           write the report to FILE (replaced at the end,\n");
 	printf("                              readable by its owner only)\n");
 	printf("      --explain               add plans without and with the indexes\n");
@@ -101,6 +119,31 @@ help(void)
 	printf("  %d  %s\n", status, meaning);
 #include "glperf_exit.h"
 #undef GLPERF_EXIT_STATUS
+	printf("Exit status of check:\n");
+#define GLPERF_CHECK_STATUS(name, status, meaning) \
+	printf("  %d  %s\n", status, meaning);
+#include "glperf_exit.h"
+#undef GLPERF_CHECK_STATUS
+}
+
+/* See options.h. */
+void
+options_exit_failure(void)
+{
+	if (command == COMMAND_CHECK)
+	{
+		printf("GLPERF UNKNOWN - the check failed; its messages are on standard error\n");
+		exit(GLPERF_CHECK_UNKNOWN);
+	}
+	exit(GLPERF_EXIT_FAILURE);
+}
+
+/* The status of a usage error. */
+static int
+usage_status(void)
+{
+	return command == COMMAND_CHECK ? (int) GLPERF_CHECK_UNKNOWN :
+		(int) GLPERF_EXIT_USAGE;
 }
 
 /* End a usage error: where to look, and the status. */
@@ -108,7 +151,7 @@ static void
 usage_exit(void)
 {
 	pg_log_error_hint("Try \"%s --help\" for more information.", progname);
-	exit(GLPERF_EXIT_USAGE);
+	exit(usage_status());
 }
 
 /*
@@ -203,17 +246,15 @@ is_connection_string(const char *dbname)
  * that can quote any part of it.
  */
 static void
-check_connection_string(const char *dbname)
+check_connection_string(const char *conninfo, const char *option_name)
 {
 	PQconninfoOption *parsed;
 	PQconninfoOption *option;
 
-	if (!is_connection_string(dbname))
-		return;
-	parsed = PQconninfoParse(dbname, NULL);
+	parsed = PQconninfoParse(conninfo, NULL);
 	if (parsed == NULL)
 	{
-		pg_log_error("invalid connection string for option --dbname");
+		pg_log_error("invalid connection string for option %s", option_name);
 		pg_log_error_detail("It is not shown, as it may hold a password.");
 		usage_exit();
 	}
@@ -224,7 +265,7 @@ check_connection_string(const char *dbname)
 		pg_log_error("refusing the %s in the connection string: the command line is visible to every user of this machine",
 					 option->keyword);
 		pg_log_error_hint("Put it into ~/.pgpass or a service file (and change it, as it may have been seen).");
-		exit(GLPERF_EXIT_USAGE);
+		exit(usage_status());
 	}
 	PQconninfoFree(parsed);
 }
@@ -236,7 +277,8 @@ store_option(AdvisorOptions *opts, int c, char *arg)
 	switch (c)
 	{
 		case 'd':
-			check_connection_string(arg);
+			if (is_connection_string(arg))
+				check_connection_string(arg, "--dbname");
 			opts->dbname = arg;
 			break;
 		case 'h':
@@ -302,6 +344,16 @@ store_option(AdvisorOptions *opts, int c, char *arg)
 		case OPT_EXPLAIN:
 			opts->explain = true;
 			break;
+		case OPT_AREA:
+			opts->area = arg;
+			break;
+		case OPT_PGBOUNCER:
+			check_connection_string(arg, "--pgbouncer");
+			opts->pgbouncer = arg;
+			break;
+		case OPT_ACCEPT_UNKNOWN:
+			opts->accept_unknown = true;
+			break;
 		case OPT_HELP:
 			help();
 			exit(GLPERF_EXIT_NOTHING);
@@ -326,6 +378,15 @@ check_combinations(const AdvisorOptions *opts, bool dry_run)
 		problem = "option --allow-drop needs --apply or --format=sql";
 	else if (opts->explain && opts->format == FORMAT_SQL)
 		problem = "option --explain needs --format=text or json";
+	else if (opts->command == COMMAND_CHECK &&
+			 (opts->apply || dry_run || opts->allow_drop || opts->explain ||
+			  opts->format == FORMAT_SQL || opts->budget_bytes >= 0 ||
+			  opts->max_indexes >= 0 || opts->min_benefit_pct >= 0 ||
+			  opts->time_limit_ms >= 0))
+		problem = "options for recommendations cannot be used with check";
+	else if (opts->command != COMMAND_CHECK &&
+			 (opts->area || opts->pgbouncer || opts->accept_unknown))
+		problem = "options --area, --pgbouncer and --accept-unknown need the command check";
 	if (problem != NULL)
 	{
 		pg_log_error("%s", problem);
@@ -358,6 +419,9 @@ options_parse(AdvisorOptions *opts, int argc, char *argv[])
 		{"lock-timeout", required_argument, NULL, OPT_LOCK_TIMEOUT},
 		{"statement-timeout", required_argument, NULL, OPT_STATEMENT_TIMEOUT},
 		{"explain", no_argument, NULL, OPT_EXPLAIN},
+		{"area", required_argument, NULL, OPT_AREA},
+		{"pgbouncer", required_argument, NULL, OPT_PGBOUNCER},
+		{"accept-unknown", no_argument, NULL, OPT_ACCEPT_UNKNOWN},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, OPT_HELP},
 		{NULL, 0, NULL, 0}
@@ -372,6 +436,14 @@ options_parse(AdvisorOptions *opts, int argc, char *argv[])
 		exit(GLPERF_EXIT_NOTHING);
 	}
 
+	if (argc > 1 && strcmp(argv[1], "check") == 0)
+	{
+		command = opts->command = COMMAND_CHECK;
+		argv[1] = argv[0];		/* it names us in messages of getopt_long */
+		argc--;
+		argv++;
+	}
+
 	while ((c = getopt_long(argc, argv, "d:h:p:U:wWo:qvV", long_options,
 							NULL)) != -1)
 	{
@@ -381,15 +453,15 @@ options_parse(AdvisorOptions *opts, int argc, char *argv[])
 			usage_exit();		/* getopt_long already said why */
 	}
 
-	/*
-	 * Arguments are reserved for commands.  This one isn't echoed: it could
-	 * be a connection string.
-	 */
+	/* Not echoed, as it could be a connection string. */
 	if (optind < argc)
 	{
 		pg_log_error("too many command-line arguments");
-		pg_log_error_detail("A database is named with --dbname.");
+		pg_log_error_detail("A database is named with --dbname; the command check comes first.");
 		usage_exit();
 	}
 	check_combinations(opts, dry_run);
+	if (opts->statement_timeout_ms < 0)
+		opts->statement_timeout_ms = command == COMMAND_CHECK ?
+			CHECK_TIMEOUT_MS : ADVISE_TIMEOUT_MS;
 }

@@ -14,8 +14,16 @@ typedef enum ReportFormat
 	FORMAT_JSON
 } ReportFormat;
 
+typedef enum Command
+{
+	COMMAND_ADVISE,				/* no command given */
+	COMMAND_CHECK
+} Command;
+
 typedef struct AdvisorOptions
 {
+	Command		command;
+
 	/* connection; NULL leaves the choice to libpq */
 	const char *host;
 	const char *port;
@@ -28,7 +36,12 @@ typedef struct AdvisorOptions
 	int			max_indexes;
 	double		min_benefit_pct;	/* of the workload's time, 0..100 */
 	int			time_limit_ms;	/* of the search; best so far is returned */
-	int			statement_timeout_ms;	/* of any analysis query, 0 = none */
+	int			statement_timeout_ms;	/* of any query, 0 = none */
+
+	/* check */
+	const char *area;			/* of the health page; NULL: all */
+	const char *pgbouncer;		/* conninfo of an admin console, or NULL */
+	bool		accept_unknown; /* what isn't measured isn't a failure */
 
 	/* application */
 	bool		apply;
@@ -50,5 +63,13 @@ typedef struct AdvisorOptions
  * message and a hint on stderr, when the command line cannot be meant.
  */
 extern void options_parse(AdvisorOptions *opts, int argc, char *argv[]);
+
+/*
+ * options_exit_failure -- end the program because of a failure
+ *
+ * With GLPERF_EXIT_FAILURE; the check command ends as unknown instead, and
+ * says so where a monitoring system looks for it.
+ */
+extern void options_exit_failure(void) pg_attribute_noreturn();
 
 #endif							/* OPTIONS_H */

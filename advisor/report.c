@@ -62,8 +62,31 @@ report_open(const AdvisorOptions *opts)
 	if (out == NULL)
 	{
 		complain(opts, "create file");
-		exit(GLPERF_EXIT_FAILURE);
+		options_exit_failure();
 	}
+}
+
+/* Flush the stream, and put a file in its place. */
+static bool
+report_finish(const AdvisorOptions *opts)
+{
+	if (fflush(out) != 0 || ferror(out) ||
+		(temporary != NULL && fsync(fileno(out)) != 0) ||
+		(out != stdout && fclose(out) != 0))
+	{
+		complain(opts, "write to");
+		return false;
+	}
+	if (temporary != NULL)
+	{
+		if (rename(temporary, opts->output) != 0)
+		{
+			complain(opts, "rename the report to");
+			return false;
+		}
+		temporary = NULL;
+	}
+	return true;
 }
 
 /* Is there anything that --quiet should let through? */
@@ -94,23 +117,20 @@ report_write(const AdvisorOptions *opts, const Advice *advice)
 			break;
 	}
 
-	if (fflush(out) != 0 || ferror(out) ||
-		(temporary != NULL && fsync(fileno(out)) != 0) ||
-		(out != stdout && fclose(out) != 0))
-	{
-		complain(opts, "write to");
-		return false;
-	}
-	if (temporary != NULL)
-	{
-		if (rename(temporary, opts->output) != 0)
-		{
-			complain(opts, "rename the report to");
-			return false;
-		}
-		temporary = NULL;
-	}
-	return true;
+	return report_finish(opts);
+}
+
+/* The same for a check; see report.h. */
+bool
+report_write_check(const AdvisorOptions *opts, const Check *check)
+{
+	if (opts->quiet && opts->output == NULL && check->status == GLPERF_CHECK_OK)
+		return true;
+	if (opts->format == FORMAT_JSON)
+		report_check_json(out, check);
+	else
+		report_check_text(out, opts, check);
+	return report_finish(opts);
 }
 
 /* The word for what became of a recommendation. */

@@ -9,6 +9,7 @@
 #define REPORT_H
 
 #include "advice.h"
+#include "check.h"
 #include "options.h"
 
 /*
@@ -37,6 +38,20 @@ extern void report_sql(FILE *out, const AdvisorOptions *opts,
 
 /* report_json -- for programs; see docs/advisor-json.md */
 extern void report_json(FILE *out, const Advice *advice);
+
+/* report_write_check -- as report_write(), for the command check */
+extern bool report_write_check(const AdvisorOptions *opts, const Check *check);
+
+/*
+ * report_check_text -- for people and monitoring systems
+ *
+ * The first line is a plugin's: state, what is worst, and performance data.
+ */
+extern void report_check_text(FILE *out, const AdvisorOptions *opts,
+							  const Check *check);
+
+/* report_check_json -- for programs; see docs/advisor-json.md */
+extern void report_check_json(FILE *out, const Check *check);
 
 /* report_outcome -- "not tried", "done", "failed" or "skipped" */
 extern const char *report_outcome(ApplyOutcome outcome);

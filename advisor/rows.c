@@ -10,6 +10,7 @@
 #include "fe_utils/string_utils.h"
 
 #include "advice.h"
+#include "options.h"
 #include "rows.h"
 
 /* Load a field that isn't NULL. */
@@ -37,7 +38,7 @@ load_field(char *value, ColumnKind kind, void *target)
 				if (!parsePGArray(value, &list->items, &list->n))
 				{
 					pg_log_error("could not parse array \"%s\"", value);
-					exit(GLPERF_EXIT_FAILURE);
+					options_exit_failure();
 				}
 				break;
 			}
@@ -83,7 +84,7 @@ rows_load_one(PGresult *res, int row, const Column *columns, int ncolumns,
 		{
 			pg_log_error("the extension did not return column \"%s\"",
 						 columns[i].name);
-			exit(GLPERF_EXIT_FAILURE);
+			options_exit_failure();
 		}
 		if (PQgetisnull(res, row, field))
 			load_null(columns[i].kind, member);
