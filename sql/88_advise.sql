@@ -278,6 +278,25 @@ FROM hostile ORDER BY n;
 SELECT undo_ddl FROM hostile GROUP BY undo_ddl ORDER BY min(n) \gexec
 SELECT count(*) FROM pg_index WHERE indrelid = '"advise; DROP"."ta""ble ''--"'::regclass;
 
+-- A partition tree whose parts number their columns differently, one of which
+-- is also read directly: one index for all, built leaf by leaf.
+CREATE TABLE parted (id int, k int, v text) PARTITION BY RANGE (id);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10000);
+CREATE TABLE parted_2 (v text, k int, id int);
+ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES FROM (10000) TO (20000);
+INSERT INTO parted SELECT i, nullif(i % 50, 0), md5(i::text) || repeat('p', 80) FROM generate_series(0, 19999) i;
+ANALYZE parted;
+CREATE TEMP TABLE parted_steps AS SELECT n, step FROM glperf.advise_indexes(workload =>
+	statement('SELECT * FROM parted WHERE k IS NULL AND v < ''0a''') ||
+	statement('SELECT * FROM parted_2 WHERE k IS NULL AND v < ''0a''')),
+	unnest(steps) WITH ORDINALITY AS u (step, n);
+SELECT regexp_replace(step, 'glp_\w+_[0-9a-f]{8}\M', '...', 'g') AS step FROM parted_steps ORDER BY n;
+\set ECHO none
+SELECT step FROM parted_steps ORDER BY n \gexec
+\set ECHO all
+SELECT relname, indisvalid FROM pg_index JOIN pg_class c ON c.oid = indrelid
+WHERE relname LIKE 'parted%' ORDER BY relname;
+
 RESET search_path;
 SET client_min_messages = warning;
 DROP OWNED BY advise_app, advise_watch;
