@@ -70,6 +70,6 @@ extern void options_parse(AdvisorOptions *opts, int argc, char *argv[]);
  * With GLPERF_EXIT_FAILURE; the check command ends as unknown instead, and
  * says so where a monitoring system looks for it.
  */
-extern void options_exit_failure(void) pg_attribute_noreturn();
+extern void options_exit_failure(void) __attribute__((noreturn));
 
 #endif							/* OPTIONS_H */
