@@ -468,19 +468,11 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 static void
 end_transaction(XactEvent event, void *arg)
 {
-	switch (event)
-	{
-		case XACT_EVENT_ABORT:
-			glperf_errors_abort();
-			nopen = 0;
-			break;
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PREPARE:
-			nopen = 0;
-			break;
-		default:
-			break;
-	}
+	if (event == XACT_EVENT_ABORT)
+		glperf_errors_abort();
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT ||
+		event == XACT_EVENT_PREPARE)
+		nopen = 0;
 }
 
 /*

@@ -76,7 +76,7 @@ typedef struct GlperfStatementCache
 	GlperfStatement *statement;
 } GlperfStatementCache;
 
-extern GlperfStatementCache glperf_statement_cache[GLPERF_STATEMENT_CACHE];
+extern GLPERF_LOCAL GlperfStatementCache glperf_statement_cache[GLPERF_STATEMENT_CACHE];
 
 extern Size glperf_store_shmem_size(void);
 extern void glperf_store_shmem_startup(void);

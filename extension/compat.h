@@ -196,6 +196,16 @@ typedef JumbleState GlperfJumbleState;
 #define glperf_proc_in_transaction(proc) LocalTransactionIdIsValid((proc)->lxid)
 #endif
 
+/*
+ * Variables of our own that every statement reads: from 16 on modules hide
+ * what they don't export, which saves a look-up at each access.
+ */
+#if defined(__GNUC__) && PG_VERSION_NUM < 160000
+#define GLPERF_LOCAL __attribute__((visibility("hidden")))
+#else
+#define GLPERF_LOCAL
+#endif
+
 /* In 14 _PG_init runs before MaxBackends is known. */
 #if PG_VERSION_NUM >= 150000
 #define glperf_max_backends() MaxBackends

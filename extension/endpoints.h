@@ -6,7 +6,10 @@
 #define GLPERF_ENDPOINTS_H
 
 #ifndef FRONTEND
+#include "compat.h"
 #include "utils/guc.h"
+#else
+#define GLPERF_LOCAL
 #endif
 
 #include "histogram.h"
@@ -55,11 +58,11 @@ typedef struct GlperfBackendCells
 #define GLPERF_MANY_COUNTS (PG_UINT32_MAX / 2)
 
 /* This backend's cells, and the value of application_name that they are for. */
-extern GlperfBackendCells *glperf_endpoint_cells;
-extern const char *glperf_endpoint_application;
+extern GLPERF_LOCAL GlperfBackendCells *glperf_endpoint_cells;
+extern GLPERF_LOCAL const char *glperf_endpoint_application;
 
 /* The statement looked at last if it had no tags; NULL if it may be another. */
-extern const char *glperf_endpoint_plain_text;
+extern GLPERF_LOCAL const char *glperf_endpoint_plain_text;
 
 extern void glperf_endpoints_count_slowly(const char *text, int cell,
 										  uint64 duration_ns, bool failed);

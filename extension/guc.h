@@ -15,12 +15,12 @@ typedef enum GlperfTrack
 
 /* Values of the settings; guc.c describes them. */
 extern int	glperf_max_statements;
-extern int	glperf_track;		/* GlperfTrack */
+extern GLPERF_LOCAL int glperf_track;	/* GlperfTrack */
 extern bool glperf_track_utility;
 extern int	glperf_wait_interval_ms;
 extern char *glperf_history_database;
 extern int	glperf_history_interval_s;
-extern bool glperf_sample_parameters;
+extern GLPERF_LOCAL bool glperf_sample_parameters;
 extern char *glperf_host_root;
 
 extern void glperf_guc_init(bool preloaded);

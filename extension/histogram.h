@@ -16,8 +16,11 @@
 #define GLPERF_HIST_MAX_ERROR 0.05
 
 /* Tables for glperf_histogram_cell(), in histogram.c. */
-extern const uint8 glperf_hist_guess[16];
-extern const uint64 glperf_hist_mantissa[8];
+#ifndef GLPERF_LOCAL
+#define GLPERF_LOCAL
+#endif
+extern GLPERF_LOCAL const uint8 glperf_hist_guess[16];
+extern GLPERF_LOCAL const uint64 glperf_hist_mantissa[8];
 
 /*
  * glperf_histogram_cell -- the cell that a duration belongs to

@@ -41,8 +41,8 @@ typedef struct GlperfSampleThrottle
 	uint32		due;			/* value of executions at the next look */
 } GlperfSampleThrottle;
 
-extern GlperfSampleThrottle glperf_sample_throttle[GLPERF_SAMPLE_CACHE];
-extern bool glperf_sample_parameters;	/* GUC glperf.sample_parameters */
+extern GLPERF_LOCAL GlperfSampleThrottle glperf_sample_throttle[GLPERF_SAMPLE_CACHE];
+extern GLPERF_LOCAL bool glperf_sample_parameters;	/* see guc.c */
 
 /*
  * glperf_samples_get -- the samples of one statement, most often seen first

@@ -33,7 +33,7 @@ typedef enum GlperfPeak
 	GLPERF_PEAK_COUNT
 } GlperfPeak;
 
-extern GlperfBackendSlot *glperf_backend_slot;
+extern GLPERF_LOCAL GlperfBackendSlot *glperf_backend_slot;
 
 extern Size glperf_waits_shmem_size(void);
 extern void glperf_waits_shmem_startup(void);

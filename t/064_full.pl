@@ -35,6 +35,11 @@ sub statements
 		  . " FROM t;\n" } $from .. $to);
 }
 
+# Failure proved: the collector takes more memory than it promises.
+is( $node->safe_psql('postgres', q{
+SELECT sum(allocated_size) BETWEEN 12 * 1024^2 AND 16 * 1024^2 FROM pg_shmem_allocations WHERE name LIKE 'glperf %'}),
+	't', 'at most 16 MB for 5,000 statements');
+
 # Failure proved: 20,000 statements in a table of 5,000 lose counts, or the
 # application hears of it.
 my $before = $node->safe_psql('postgres',
