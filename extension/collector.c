@@ -468,6 +468,8 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 static void
 end_transaction(XactEvent event, void *arg)
 {
+	if (likely(nopen == 0 && event != XACT_EVENT_ABORT))
+		return;
 	if (event == XACT_EVENT_ABORT)
 		glperf_errors_abort();
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT ||
