@@ -185,6 +185,9 @@ GLPERF_THRESHOLD("io_evidence", 100, GLPERF_NO_LIMIT, "below", "operations", "po
 GLPERF_THRESHOLD("io_wait_spike", 20, GLPERF_NO_LIMIT, "above", "%", "host",
 				 NULL,
 				 "processor time spent waiting for the disk, above which some ten seconds are called a spike")
+GLPERF_THRESHOLD("report_age", 300, 86400, "above", "s", "postgres",
+				 NULL,
+				 "age of a value that the application reported, above which it is unknown; above the critical limit it is forgotten")
 GLPERF_THRESHOLD("wraparound", 50, 75, "above", "%", "postgres",
 				 NULL,
 				 "age of the oldest transaction id as a share of the 2^31 at which the server refuses writes")
