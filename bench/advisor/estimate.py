@@ -49,7 +49,8 @@ def advise(db, queries, budget):
     work = [{"query": text} for text in queries.values()]
     out = psql(db, "SELECT jsonb_agg(jsonb_build_object('ddl', ddl, 'size',"
                " size_bytes) ORDER BY rank) FROM glperf.advise_indexes("
-               "budget_bytes => %s, workload => %s::jsonb);"
+               "budget_bytes => %s, workload => %s::jsonb)"
+               " WHERE action = 'create';"
                "SELECT to_jsonb(s) FROM glperf.advice_summary() s;" %
                ("NULL" if budget is None else int(budget),
                 dollar(json.dumps(work))))
@@ -91,14 +92,24 @@ def main():
            "est.rel", "planner", "sec"))
     for word in args.budgets.split(","):
         budget = float(word) * 1e6 if word else None
-        give = budget * 1.0 if budget else None
-        for _ in range(14):
+        best = None
+        # HypoPG's index is up to four times glperf's: find the budget in
+        # glperf's megabytes that just fits in HypoPG's
+        low, high, give = 0, budget, budget and budget * 0.4
+        for _ in range(6 if budget else 1):
             recs, summary = advise(args.db, queries, give)
-            ddl = [r["ddl"] for r in recs]
-            after, size = hypopg(args.db, queries, ddl)
+            after, size = hypopg(args.db, queries, [r["ddl"] for r in recs])
             if budget is None or size <= budget:
-                break
-            give *= 0.85
+                if best is None or sum(after) < sum(best[2]):
+                    best = recs, summary, after, size
+                low = give
+            else:
+                high = give
+            give = budget and (low + high) / 2
+        if best is None:
+            print("%8s nothing fits" % word)
+            continue
+        recs, summary, after, size = best
         gm = math.exp(sum(math.log(a / b) for a, b in zip(after, before))
                       / len(before))
         print("%8s %8.0f %8.0f %7d %7.3f %7.3f %9.3f %8d %6.2f" %
