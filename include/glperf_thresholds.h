@@ -145,7 +145,29 @@ GLPERF_THRESHOLD("traffic_12m", 1600, GLPERF_NO_LIMIT, "above", "req/s", "postgr
 				 "Growth Projections",
 				 "traffic forecast for 12 months from now")
 
+GLPERF_THRESHOLD("storage_capacity", 500, GLPERF_NO_LIMIT, "above", "GB", "postgres",
+				 "Current Capacity",
+				 "storage of the database, of 10^9 bytes each, that the guide has provisioned; its volume may be smaller")
+GLPERF_THRESHOLD("storage_3m", 1000, GLPERF_NO_LIMIT, "above", "GB", "postgres",
+				 "Growth Projections",
+				 "size of all databases forecast for 3 months from now; the guide expands storage to 1 TB")
+GLPERF_THRESHOLD("storage_6m", 2000, GLPERF_NO_LIMIT, "above", "GB", "postgres",
+				 "Growth Projections",
+				 "size of all databases forecast for 6 months from now; the guide expands storage to 2 TB")
+GLPERF_THRESHOLD("storage_12m", 5000, GLPERF_NO_LIMIT, "above", "GB", "postgres",
+				 "Growth Projections",
+				 "size of all databases forecast for 12 months from now; the guide plans for 5 TB")
+
 /* Defaults of this project, where the guide is silent */
+GLPERF_THRESHOLD("capacity_days", 90, 30, "below", "days", "postgres",
+				 NULL,
+				 "days until storage or connections are used up at their present growth; the guide plans three months ahead")
+GLPERF_THRESHOLD("capacity_evidence", 14, GLPERF_NO_LIMIT, "below", "days", "postgres",
+				 NULL,
+				 "days of history needed before growth is forecast")
+GLPERF_THRESHOLD("capacity_window", 90, GLPERF_NO_LIMIT, "above", "days", "postgres",
+				 NULL,
+				 "days of history that growth is measured over; what is older does not count")
 GLPERF_THRESHOLD("index_evidence", 35, GLPERF_NO_LIMIT, "below", "days", "postgres",
 				 NULL,
 				 "time over which an index must not have been scanned to be called unused; 35 days contain a month's end")

@@ -99,6 +99,8 @@ WHERE type = 'double precision'
 	AND attname !~ '^seconds_'
 	AND attname !~ '^rows_per_|^table_rows$'
 	AND attname NOT IN ('value', 'warning', 'critical')
+	-- its rows have units of their own
+	AND relname <> 'capacity'
 ORDER BY relname, attname;
 SELECT * FROM view_columns
 WHERE type IN ('bigint', 'double precision')

@@ -2,7 +2,7 @@
 
 # glperf.report_metric() never makes an application wait for another one, says
 # on a standby where to go, and what it wrote is seen there; a dump leaves
-# reports out.
+# reports out, and keeps attestations and the record of growth.
 
 use strict;
 use warnings;
@@ -115,7 +115,10 @@ $standby->stop;
 #-------------------------------------------------------------------------
 
 my $dir = PostgreSQL::Test::Utils::tempdir;
-$node->safe_psql('postgres', 'CREATE DATABASE restored');
+$node->safe_psql('postgres', q{
+SELECT glperf.attest('load_test', 'Ann', E'it''s\\ngood');
+SELECT glperf.capacity_snapshot();
+CREATE DATABASE restored});
 $node->command_ok([ 'pg_dump', '-f', "$dir/dump.sql", $node->connstr('postgres') ],
 	'pg_dump');
 $node->command_ok(
@@ -123,6 +126,15 @@ $node->command_ok(
 		$node->connstr('restored') ], 'restore');
 is($node->safe_psql('restored', 'SELECT count(*) FROM glperf.metric_report'),
 	'0', 'reports are not dumped');
+foreach my $kept (
+	q{SELECT item, attested_at, attested_by, role, note FROM glperf.attestation},
+	q{SELECT * FROM glperf.history_capacity ORDER BY resource, object})
+{
+	is($node->safe_psql('restored', $kept), $node->safe_psql('postgres', $kept),
+		'but these are: ' . ($kept =~ s/.* FROM //r));
+}
+is($node->safe_psql('restored', 'SELECT count(*) FROM glperf.attestation'),
+	'1', 'the attestation once');
 $node->stop;
 
 done_testing();

@@ -192,6 +192,8 @@ AS $$
 	)
 	DELETE FROM glperf.history_snapshot WHERE taken_at < (SELECT at FROM oldest);
 
+	SELECT glperf.capacity_snapshot();
+
 	SELECT count(*) FROM glperf.history_statement
 	WHERE taken_at = (SELECT max(taken_at) FROM glperf.history_snapshot);
 $$;

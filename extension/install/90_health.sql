@@ -10,10 +10,11 @@ UNION ALL SELECT * FROM health_replication
 UNION ALL SELECT * FROM health_server
 UNION ALL SELECT * FROM health_host
 UNION ALL SELECT * FROM health_external
+UNION ALL SELECT * FROM health_capacity
 UNION ALL SELECT * FROM health_collector;
 COMMENT ON VIEW health IS
 'Every check, one row each: what was measured, the limits it is judged by, what that means in plain words and what to do about it. SELECT * FROM glperf.health WHERE status <> ''ok'' lists what needs attention.';
-COMMENT ON COLUMN health.area IS 'Topic of the check: statements, latency, indexes, tables, pool, replication, server, host, external (reported by the application).';
+COMMENT ON COLUMN health.area IS 'Topic of the check: statements, latency, indexes, tables, pool, replication, server, host, external (reported by the application), capacity.';
 COMMENT ON COLUMN health.object IS 'What was examined: a statement, an index, a pool, a standby, a setting.';
 COMMENT ON COLUMN health.check_id IS 'The threshold (glperf.threshold.id) that judges it, or the name of the check where there is no limit.';
 COMMENT ON COLUMN health.value IS 'What was measured, in unit; NULL where it is unknown or not a number.';
