@@ -88,6 +88,12 @@ extern void glperf_access_skeleton(GlperfMatrix *matrix,
 								   Path *path, List *rels, double cost);
 
 /*
+ * What a plan's index scans are charged on top of the planner's cost for
+ * fetching rows one by one, loops included.
+ */
+extern double glperf_access_charges(Path *path);
+
+/*
  * Cost of the cheapest known shape under config, or a negative number when no
  * shape is feasible.  An estimate: the planner may find a better shape.
  */

@@ -436,7 +436,7 @@ choose(GlperfAdvice *advice)
 	problem.min_gain = advice->total_weight *
 		advice->options.min_benefit_pct / 100.0;
 	problem.trust = GLPERF_TRUSTED_RATIO;
-	problem.max_regression = 0.1;
+	problem.max_regression = GLPERF_MAX_REGRESSION;
 	problem.ratio = select_ratio;
 	problem.bound = select_bound;
 	problem.stop = select_stop;

@@ -119,6 +119,9 @@ typedef struct GlperfAdvice
 /* A gain of less than this share of a statement's cost is not believed. */
 #define GLPERF_TRUSTED_RATIO	0.9
 
+/* No statement's plan may become dearer than this, relative to now. */
+#define GLPERF_MAX_REGRESSION	0.1
+
 /* advise.c: the whole run.  Allocates in a context of its own. */
 extern GlperfAdvice *glperf_advise(const GlperfAdviceOptions *options);
 

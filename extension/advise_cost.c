@@ -128,6 +128,8 @@ plan_work(void *arg)
 		job->advice->planner_calls++;
 		job->cost += glperf_plan_cost(plan);
 		if (whatif.matrix && whatif.final_rel)
+			job->cost += glperf_access_charges(whatif.final_rel->cheapest_total_path);
+		if (whatif.matrix && whatif.final_rel)
 			glperf_access_skeleton(whatif.matrix, &whatif,
 								   whatif.final_rel->cheapest_total_path,
 								   whatif.rels, job->cost);
@@ -287,11 +289,15 @@ new_cost(GlperfAdvice *advice, GlperfPlanned *planned)
  * The cheapest plan known that config makes possible.  It may be another one
  * than the planner's: of two plans that it takes for equal, one may be a
  * gamble (plan_risk.c), and an index is not to be judged by that accident.
+ * Unless the planner's choice makes the statement slower than it is now: then
+ * that is what will happen, and the search must know.
  */
 static GlperfCost *
 best_possible(GlperfPlanned *planned, GlperfCost *best, const uint64 *config,
 			  int words)
 {
+	if (best->cost > planned->base_cost * (1 + GLPERF_MAX_REGRESSION))
+		return best;
 	for (int i = 0; i < planned->ncosts; i++)
 		if (planned->costs[i].cost < best->cost &&
 			bitset_subset(planned->costs[i].used, config, words))
