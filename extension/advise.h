@@ -119,8 +119,13 @@ typedef struct GlperfAdvice
 /* A gain of less than this share of a statement's cost is not believed. */
 #define GLPERF_TRUSTED_RATIO	0.9
 
-/* No statement's plan may become dearer than this, relative to now. */
-#define GLPERF_MAX_REGRESSION	0.1
+/*
+ * A plan that becomes dearer than now by more than the first counts as a loss;
+ * by more than the second it forbids the set.  Charges for gambles are in
+ * both, so neither says how much slower the statement would be.
+ */
+#define GLPERF_COUNTED_REGRESSION	0.1
+#define GLPERF_MAX_REGRESSION		1.0
 
 /* advise.c: the whole run.  Allocates in a context of its own. */
 extern GlperfAdvice *glperf_advise(const GlperfAdviceOptions *options);

@@ -296,7 +296,7 @@ static GlperfCost *
 best_possible(GlperfPlanned *planned, GlperfCost *best, const uint64 *config,
 			  int words)
 {
-	if (best->cost > planned->base_cost * (1 + GLPERF_MAX_REGRESSION))
+	if (best->cost > planned->base_cost * (1 + GLPERF_COUNTED_REGRESSION))
 		return best;
 	for (int i = 0; i < planned->ncosts; i++)
 		if (planned->costs[i].cost < best->cost &&
