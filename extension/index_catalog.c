@@ -33,6 +33,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/prep.h"
+#include "pgstat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -271,26 +272,15 @@ read_settings(const GlperfIndex *index, HeapTuple class_tuple)
 static void
 read_measures(GlperfIndex *index, Form_pg_class class_form)
 {
-	Datum		oid = ObjectIdGetDatum(index->oid);
+	PgStat_StatTabEntry *counters = pgstat_fetch_stat_tabentry(index->oid);
 
-	index->bytes = glperf_relation_main_bytes(class_form);
-	index->created = glperf_relation_file_created(class_form);
-	index->scans = DatumGetInt64(DirectFunctionCall1(pg_stat_get_numscans,
-													 oid));
-	index->tuples_read =
-		DatumGetInt64(DirectFunctionCall1(pg_stat_get_tuples_returned, oid));
+	index->bytes = glperf_relation_main_file(class_form, &index->created);
+	if (counters == NULL)
+		return;
+	index->scans = counters->numscans;
+	index->tuples_read = counters->tuples_returned;
 #ifdef GLPERF_HAVE_LAST_SCAN
-	{
-		LOCAL_FCINFO(fcinfo, 1);
-		Datum		last;
-
-		InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
-		fcinfo->args[0].value = oid;
-		fcinfo->args[0].isnull = false;
-		last = pg_stat_get_lastscan(fcinfo);
-		if (!fcinfo->isnull)
-			index->last_scan = DatumGetTimestampTz(last);
-	}
+	index->last_scan = counters->lastscan;
 #endif
 }
 

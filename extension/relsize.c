@@ -94,29 +94,59 @@ glperf_relation_all_bytes(Form_pg_class rel)
 	return bytes;
 }
 
+/*
+ * One look at a file: its size, and when it was created (or, where the file
+ * system does not record that, when its inode last changed).  False if there
+ * is no such file.
+ */
+static bool
+look_at_file(const char *path, int64 *bytes, TimestampTz *created)
+{
+	struct stat st;
+
+#ifdef STATX_BTIME
+	struct statx stx;
+
+	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_SIZE | STATX_BTIME,
+			  &stx) == 0 && (stx.stx_mask & STATX_BTIME) != 0)
+	{
+		*bytes = (int64) stx.stx_size;
+		*created = time_t_to_timestamptz((pg_time_t) stx.stx_btime.tv_sec);
+		return true;
+	}
+#endif
+	if (stat(path, &st) != 0)
+		return false;
+	*bytes = (int64) st.st_size;
+	*created = time_t_to_timestamptz((pg_time_t) st.st_ctime);
+	return true;
+}
+
 /* See relsize.h. */
 TimestampTz
 glperf_relation_file_created(Form_pg_class rel)
 {
-	char	   *path = fork_path(rel, MAIN_FORKNUM);
-	TimestampTz created = 0;
-	struct stat st;
+	TimestampTz created;
 
+	glperf_relation_main_file(rel, &created);
+	return created;
+}
+
+/* See relsize.h. */
+int64
+glperf_relation_main_file(Form_pg_class rel, TimestampTz *created)
+{
+	char	   *path = fork_path(rel, MAIN_FORKNUM);
+	int64		bytes = 0;
+
+	*created = 0;
 	if (path == NULL)
 		return 0;
-#ifdef STATX_BTIME
-	{
-		struct statx stx;
-
-		if (statx(AT_FDCWD, path, 0, STATX_BTIME, &stx) == 0 &&
-			(stx.stx_mask & STATX_BTIME) != 0)
-			created = time_t_to_timestamptz((pg_time_t) stx.stx_btime.tv_sec);
-	}
-#endif
-	if (created == 0 && stat(path, &st) == 0)
-		created = time_t_to_timestamptz((pg_time_t) st.st_ctime);
+	if (look_at_file(path, &bytes, created) &&
+		bytes >= (int64) RELSEG_SIZE * BLCKSZ)
+		bytes = fork_bytes(rel, MAIN_FORKNUM);	/* there are more segments */
 	pfree(path);
-	return created;
+	return bytes;
 }
 
 /*

@@ -35,4 +35,13 @@ extern int64 glperf_relation_all_bytes(Form_pg_class rel);
  */
 extern TimestampTz glperf_relation_file_created(Form_pg_class rel);
 
+/*
+ * glperf_relation_main_file -- both of the above, for the price of one
+ *
+ * Returns glperf_relation_main_bytes(); *created becomes
+ * glperf_relation_file_created().
+ */
+extern int64 glperf_relation_main_file(Form_pg_class rel,
+									   TimestampTz *created);
+
 #endif							/* GLPERF_RELSIZE_H */
