@@ -106,7 +106,7 @@ SELECT count(*) > 0 AS some, sum(size_bytes) <= 1200000 AS within
 FROM glperf.advise_indexes(1200000, workload => workload());
 SELECT rank, table_name FROM glperf.advise_indexes(max_indexes => 1, workload => workload());
 SELECT count(*) FROM glperf.advise_indexes(max_indexes => 0, workload => workload());
-SELECT count(*) FROM glperf.advise_indexes(min_benefit_pct => 30, workload => workload());
+SELECT count(*) FROM glperf.advise_indexes(min_benefit_pct => 40, workload => workload());
 SELECT count(*) FROM glperf.advise_indexes(min_benefit_pct => 100, workload => workload());
 SELECT count(*) FROM glperf.advise_indexes(9223372036854775807, 2147483647, 0, 2147483647, workload());
 SELECT glperf.advise_indexes(-1);
