@@ -396,3 +396,22 @@ DROP SCHEMA whatif_test, "what if" CASCADE;
 DROP ROLE whatif_nobody;
 DROP OWNED BY whatif_user;
 DROP ROLE whatif_user;
+
+-- Planning probes the ends of an index, and PostgreSQL counts that as a scan.
+-- Ours must not make an unused index look used; EXPLAIN shows that it would.
+CREATE TABLE whatif_probe AS
+	SELECT i, timestamptz '2026-01-01' + i * interval '1 s' AS at
+	FROM generate_series(1, 20000) i;
+CREATE INDEX whatif_probe_at ON whatif_probe (at);
+ANALYZE whatif_probe;
+SELECT count(*) FROM generate_series(1, 8), LATERAL glperf.whatif(
+	'SELECT * FROM public.whatif_probe WHERE at > timestamptz ''2026-01-01 05:30''');
+SELECT pg_stat_force_next_flush();
+SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'whatif_probe_at';
+EXPLAIN (COSTS OFF)
+	SELECT * FROM whatif_probe WHERE at > timestamptz '2026-01-01 05:30';
+SELECT pg_stat_force_next_flush();
+SELECT idx_scan > 0 AS explain_counts
+FROM pg_stat_user_indexes WHERE indexrelname = 'whatif_probe_at';
+SHOW track_counts;
+DROP TABLE whatif_probe;
