@@ -32,11 +32,13 @@ SECONDS=0
 q -v tables="$tables" -f "$here/scale.sql" >/dev/null
 printf 'SELECT 1;\n\\sleep 1800 s\n' >"$W/idle.sql"
 chmod a+r "$W/idle.sql"
+set -m # a process group of its own, which cleanup ends
 as "$bin/pgbench" -n -h "$W/s" -p 5432 -U postgres -c "$connections" -t 1 \
 	-f "$W/idle.sql" postgres >"$W/idle.log" 2>&1 &
-idle=$!
+child=$!
+set +m
 until [ "$(q -Atc "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")" -gt "$connections" ]; do
-	kill -0 $idle 2>/dev/null || { cat "$W/idle.log" >&2; exit 1; }
+	kill -0 $child 2>/dev/null || { cat "$W/idle.log" >&2; exit 1; }
 	sleep 1
 done
 echo "# $(q -Atc "SELECT format('%s tables, %s indexes, %s statements, %s connections',
