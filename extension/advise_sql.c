@@ -19,6 +19,8 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
+#include "sql_array.h"
+
 PG_FUNCTION_INFO_V1(glperf_advise_indexes);
 PG_FUNCTION_INFO_V1(glperf_advised_statements);
 PG_FUNCTION_INFO_V1(glperf_advice_summary);
@@ -55,20 +57,6 @@ last_or_run(void)
 	if (last_advice && last_user == GetUserId())
 		return last_advice;
 	return run(&options);
-}
-
-/* A List of char * as text[]. */
-static Datum
-text_array(List *list)
-{
-	Datum	   *values = palloc(sizeof(Datum) * (list_length(list) + 1));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, list)
-		values[n++] = CStringGetTextDatum((char *) lfirst(lc));
-	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false,
-										   TYPALIGN_INT));
 }
 
 /* A List of int64 * as int8[]. */
@@ -155,7 +143,7 @@ glperf_advise_indexes(PG_FUNCTION_ARGS)
 			CStringGetTextDatum(rec->table),
 			CStringGetTextDatum(rec->name ? rec->name : ""),
 			CStringGetTextDatum(rec->ddl),
-			text_array(rec->steps),
+			glperf_text_array(rec->steps),
 			CStringGetTextDatum(rec->undo ? rec->undo : ""),
 			Int64GetDatum((int64) rec->size),
 			Float8GetDatum(rec->benefit),
@@ -166,7 +154,7 @@ glperf_advise_indexes(PG_FUNCTION_ARGS)
 			Int32GetDatum(rec->hurt),
 			int8_array(rec->queryids),
 			CStringGetTextDatum(rec->confidence),
-			text_array(rec->reasons),
+			glperf_text_array(rec->reasons),
 		};
 		bool		nulls[lengthof(values)] = {0};
 
@@ -189,7 +177,7 @@ used_names(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 		if (statement->used && advice->recommendations[r].candidate >= 0 &&
 			bitset_get(statement->used, advice->recommendations[r].candidate))
 			names = lappend(names, advice->recommendations[r].name);
-	return text_array(names);
+	return glperf_text_array(names);
 }
 
 /* glperf_advised_statements() -- what became of each statement */

@@ -8,8 +8,9 @@
  * them), never unique (the planner would remove joins on the strength of it)
  * and carry a tree height (without one descents would be free).
  *
- * Their OIDs count down from the top of the OID range, skipping real ones;
- * they exist inside one planner call alone, in plans that nobody executes.
+ * Their OIDs count down from the top of the OID range, where a server's
+ * counter comes only after four billion objects; nobody looks whether it has.
+ * They exist inside one planner call alone, in plans that nobody executes.
  *
  * See plancat.c, get_relation_info() for what an IndexOptInfo holds.
  */
@@ -48,7 +49,7 @@ static planner_hook_type prev_planner = NULL;
 static set_rel_pathlist_hook_type prev_set_rel_pathlist = NULL;
 static create_upper_paths_hook_type prev_create_upper_paths = NULL;
 
-/* The OID of definition number i: not that of any relation. */
+/* The OID of definition number i. */
 static inline Oid
 whatif_oid(int i)
 {

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "sandbox.h"
+#include "sql_array.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(glperf_whatif);
@@ -218,20 +219,6 @@ text_array(ArrayType *array, int *n)
 	return result;
 }
 
-/* A List of char * as text[]. */
-static Datum
-list_to_array(List *list)
-{
-	Datum	   *values = palloc(sizeof(Datum) * (list_length(list) + 1));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, list)
-		values[n++] = CStringGetTextDatum((char *) lfirst(lc));
-	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false,
-										   TYPALIGN_INT));
-}
-
 /*
  * glperf_whatif(query text, ddl text[]) -- cost and plan before and after
  *
@@ -271,7 +258,7 @@ glperf_whatif(PG_FUNCTION_ARGS)
 	values[1] = Float8GetDatum(call.cost[1]);
 	values[2] = Float8GetDatum(call.cost[0] > 0 ?
 							   100.0 * (1 - call.cost[1] / call.cost[0]) : 0);
-	values[3] = list_to_array(call.used);
+	values[3] = glperf_text_array(call.used);
 	values[4] = PointerGetDatum(construct_array(sizes, call.whatif.ndefs,
 												INT8OID, 8, FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));

@@ -13,14 +13,7 @@
 
 #include "histogram.h"
 
-static int	number = 0;
-
-/* Print one TAP line. */
-static void
-ok(bool good, const char *what)
-{
-	printf("%sok %d - %s\n", good ? "" : "not ", ++number, what);
-}
+#include "tap.h"
 
 /* A uniform number in [0, 1) from a fixed sequence. */
 static double
@@ -28,10 +21,7 @@ uniform(void)
 {
 	static uint64 state = UINT64CONST(88172645463325252);
 
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (double) (state >> 11) / (double) (UINT64CONST(1) << 53);
+	return uniform_next(&state);
 }
 
 /* A normally distributed number. */

@@ -16,6 +16,8 @@
 
 #include "select.h"
 
+#include "tap.h"
+
 #define MAX_STATEMENTS	12
 #define MAX_CANDIDATES	12
 #define MAX_PLANS		8
@@ -48,25 +50,13 @@ typedef struct TestProblem
 								 * never */
 } TestProblem;
 
-static int	number = 0;
-
-/* Print one TAP line. */
-static void
-ok(bool good, const char *what)
-{
-	printf("%sok %d - %s\n", good ? "" : "not ", ++number, what);
-}
-
 /* A uniform number in [0, 1) from a fixed sequence. */
 static double
 uniform(void)
 {
 	static uint64 state = UINT64CONST(0x2545F4914F6CDD1D);
 
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (double) (state >> 11) / (double) (UINT64CONST(1) << 53);
+	return uniform_next(&state);
 }
 
 /* Cheapest plan that the set allows; worse with something harmful in it. */
