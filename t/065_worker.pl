@@ -73,12 +73,17 @@ SELECT count(*) FROM glperf.waits WHERE wait_event_type IN ('Activity') OR (quer
 # Failure proved: a short peak of connections passes unnoticed.
 my @clients = map { $node->background_psql('postgres') } 1 .. 7;
 $_->query_safe('BEGIN') for @clients;
-select(undef, undef, undef, 0.3);
+ok( $node->poll_query_until('postgres', q{
+SELECT bool_and(now_count >= 7) FROM glperf.connection_peaks()
+WHERE state IN ('connections', 'idle in transaction')}), 'a peak is seen');
 $_->quit for @clients;
+ok( $node->poll_query_until('postgres', q{
+SELECT bool_and(now_count <= 3) FROM glperf.connection_peaks()
+WHERE state IN ('connections', 'idle in transaction', 'waiting for a lock')}), 'peaks pass');
 is( $node->safe_psql('postgres', q{
-SELECT state, now_count <= 3, peak_count >= CASE state WHEN 'connections' THEN 7 WHEN 'idle in transaction' THEN 7 ELSE 1 END, peak_at IS NOT NULL
+SELECT state, peak_count >= CASE state WHEN 'connections' THEN 7 WHEN 'idle in transaction' THEN 7 ELSE 1 END, peak_at IS NOT NULL
 FROM glperf.connection_peaks() WHERE state IN ('connections', 'idle in transaction', 'waiting for a lock') ORDER BY 1}),
-	"connections|t|t|t\nidle in transaction|t|t|t\nwaiting for a lock|t|t|t", 'high-water marks');
+	"connections|t|t\nidle in transaction|t|t\nwaiting for a lock|t|t", 'high-water marks');
 is( $node->safe_psql('postgres', 'SELECT high_water >= 7 FROM glperf.connections'),
 	't', 'glperf.connections shows them');
 
