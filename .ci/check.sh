@@ -19,7 +19,7 @@ export LC_ALL=C.UTF-8
 unset PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE PGPASSWORD MAKEFLAGS \
 	MAKELEVEL MFLAGS
 
-passed=0 failed=0 skipped=0 started=$SECONDS
+passed=0 failed=0 skipped=0 second= started=$SECONDS
 summary=() broken=()
 
 # tally GROUP PASSED FAILED [SKIPPED]
@@ -40,6 +40,7 @@ finish()
 		echo "failed: ${broken[*]}"
 		echo "run one again with: make check TESTS=${broken[0]}"
 	fi
+	[ -z "$second" ] || echo "PASSED ONLY THE SECOND TIME: $second"
 	echo "$((SECONDS - started)) seconds"
 	[ "$skipped" = 0 ] || echo "$skipped skipped (not counted)"
 	echo "$passed passed, $failed failed"
@@ -193,6 +194,7 @@ if [ ${#tap[@]} -gt 0 ]; then
 	read -r p f s bad < <(tap_total)
 	tally tap "$p" "$f" "$s"
 	broken+=($bad)
+	second=$(xargs <"$W/tap.second")
 	n=$(wc -l <"$W/tap.results")
 	[ "$n" = ${#tap[@]} ] || tally unrun 0 $((${#tap[@]} - n))
 fi
