@@ -6,12 +6,14 @@
  * security policies bring their own.  So the work runs as the role whose
  * statement it is, restricted and read only.  A subtransaction that is always
  * rolled back undoes settings, user and locks alike, on success, error and
- * cancel; it writes nothing, so this works on a standby too.
+ * cancel; it writes nothing, so this works on a standby too.  What could
+ * outlive the subtransaction all the same is refused when it is called.
  */
 #include "sandbox.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -58,6 +60,19 @@ set_local(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+static object_access_hook_type previous_hook;
+
+/* The executor is about to prepare a call of a function. */
+static void
+access_hook(ObjectAccessType access, Oid classid, Oid objid, int subid,
+			void *arg)
+{
+	if (previous_hook)
+		previous_hook(access, classid, objid, subid, arg);
+	if (access == OAT_FUNCTION_EXECUTE)
+		glperf_trust_call(objid);
 }
 
 /* Settings under which the work runs. */
@@ -109,10 +124,16 @@ glperf_sandbox_run(Oid roleid, const char *search_path,
 	ErrorData  *volatile edata = NULL;
 	TimeoutId	timeout = time_limit();
 	bool		nested = get_timeout_active(timeout);
+	bool		hooked = object_access_hook == access_hook;
 
 	scratch = AllocSetContextCreate(caller, "glperf sandbox",
 									ALLOCSET_DEFAULT_SIZES);
 	BeginInternalSubTransaction(NULL);
+	if (!hooked)
+	{
+		previous_hook = object_access_hook;
+		object_access_hook = access_hook;
+	}
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(scratch);
@@ -132,6 +153,8 @@ glperf_sandbox_run(Oid roleid, const char *search_path,
 	}
 	PG_END_TRY();
 
+	if (!hooked)
+		object_access_hook = previous_hook;
 	if (!nested)
 	{
 		disable_timeout(timeout, false);

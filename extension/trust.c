@@ -10,7 +10,9 @@
  * or the like.
  *
  * Stored expressions are read from the catalogs, since merely asking the
- * relation cache for them evaluates them.
+ * relation cache for them evaluates them.  What gets past that, since values
+ * of composite types and of domains are made by the parser, is met when it is
+ * called.
  */
 #include "trust.h"
 
@@ -38,6 +40,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -162,18 +165,25 @@ trust_walker(Node *node, TrustWalk *walk)
 
 /* Refuse what would run code that we cannot answer for. */
 static void
+refuse(Oid funcid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("calls function %s.%s(), which planning would run with the rights of role \"%s\"",
+					quote_identifier(get_namespace_name(get_func_namespace(funcid))),
+					quote_identifier(get_func_name(funcid)),
+					GetUserNameFromId(GetUserId(), true)),
+			 errhint("Run such statements as a role that is not a superuser.")));
+}
+
+/* The same for an expression. */
+static void
 check_expr(Node *expr, bool stored)
 {
 	TrustWalk	walk = {.stored = stored};
 
 	if (trust_walker(expr, &walk))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("calls function %s.%s(), which planning would run with the rights of role \"%s\"",
-						quote_identifier(get_namespace_name(get_func_namespace(walk.found))),
-						quote_identifier(get_func_name(walk.found)),
-						GetUserNameFromId(GetUserId(), true)),
-				 errhint("Run such statements as a role that is not a superuser.")));
+		refuse(walk.found);
 }
 
 /*
@@ -274,6 +284,32 @@ glperf_trust_expr(Node *expr)
 {
 	if (role_is_powerful())
 		check_expr(expr, false);
+}
+
+void
+glperf_trust_call(Oid funcid)
+{
+	HeapTuple	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	Form_pg_proc proc;
+	bool		is_volatile,
+				is_foreign;
+
+	if (!HeapTupleIsValid(tup))
+		return;
+	proc = (Form_pg_proc) GETSTRUCT(tup);
+	is_volatile = proc->provolatile == PROVOLATILE_VOLATILE;
+	is_foreign = funcid >= FirstNormalObjectId &&
+		proc->prolang != INTERNALlanguageId && proc->prolang != ClanguageId &&
+		!superuser_arg(proc->proowner) && role_is_powerful();
+	ReleaseSysCache(tup);
+	if (is_volatile)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("planning would run volatile function %s",
+						format_procedure(funcid)),
+				 errhint("A function that is declared IMMUTABLE runs when a statement is planned and should not call volatile ones.")));
+	if (is_foreign)
+		refuse(funcid);
 }
 
 bool

@@ -25,6 +25,15 @@ extern void glperf_trust_expr(Node *expr);
 /* What a table carries that its owner wrote; takes no lock. */
 extern void glperf_trust_table(Oid relid);
 
+/*
+ * A function about to be called while a statement is parsed or planned, by
+ * whatever way it is reached: conditions of domains inside composite types,
+ * functions called by functions.  Volatile ones are refused for every role,
+ * since what they do can outlive a transaction (messages, signals, session
+ * locks), and the planner itself never calls them.
+ */
+extern void glperf_trust_call(Oid funcid);
+
 /* May a value of this type be made from text? */
 extern bool glperf_trust_input(Oid type);
 

@@ -73,15 +73,24 @@ my %body = (
 	timeouts => q{PERFORM set_config('lock_timeout', '0', false),
 		set_config('statement_timeout', '1ms', false),
 		set_config('search_path', 'app', false)},
+	session_lock => q{PERFORM pg_advisory_lock(4711)},
+	try_lock => q{PERFORM pg_try_advisory_lock_shared(4711)},
+	notify => q{PERFORM pg_notify('left_over', '')},
+	own_backends => q{PERFORM pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = current_user},
+	wal_message => q{PERFORM pg_logical_emit_message(false, 'x', 'y')},
+	large_object => q{PERFORM lo_create(4711)},
 	cancel => q{RAISE EXCEPTION 'pretended' USING ERRCODE = 'query_canceled'},
 	shutdown => q{RAISE EXCEPTION 'pretended' USING ERRCODE = 'admin_shutdown'},
 );
 
 # trap(role, body): (re)create app.evil_role(), which says that it is immutable
-# and calls one that is not
+# and calls one that is not; or trap(role, undef, body), where it does the deed
+# itself
 sub trap
 {
-	my ($role, $body) = @_;
+	my ($role, $body, $own) = @_;
+	$own //= "RETURN app.deed_$role()";
+	$body //= 'NULL';
 	$node->safe_psql('postgres', qq{
 SET ROLE $role;
 CREATE OR REPLACE FUNCTION app.deed_$role() RETURNS int LANGUAGE plpgsql VOLATILE AS \$\$
@@ -91,7 +100,7 @@ BEGIN
 END \$\$;
 CREATE OR REPLACE FUNCTION app.evil_$role() RETURNS int LANGUAGE plpgsql IMMUTABLE AS \$\$
 BEGIN
-	RETURN app.deed_$role();
+	$own;
 END \$\$;
 });
 }
@@ -182,6 +191,23 @@ is( $node->safe_psql('postgres',
 $node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
 $victim->finish;
 
+# Failure proved: the parser makes a value of a type in whose domains an
+# ordinary role's conditions hide, and runs them as a superuser.
+trap('mallory', $body{insert}, q{INSERT INTO app.trap VALUES ('x'); RETURN 1});
+$node->safe_psql('postgres', q{
+SET ROLE mallory;
+CREATE DOMAIN app.dom AS int CHECK (VALUE > app.evil_mallory());
+CREATE TYPE app.pair AS (a app.dom, b int);
+CREATE TABLE app.typed (p app.pair, d app.dom[]);
+});
+foreach my $literal ("'(5,6)'::app.pair", "'{5,6}'::app.dom[]", "'5'::app.dom", "ROW(5, 6)::app.pair")
+{
+	my ($ret, $out, $err) = $node->psql('postgres',
+		"SELECT * FROM glperf.whatif(\$\$SELECT * FROM app.job WHERE $literal IS NOT NULL AND agent = 7\$\$)");
+	like($err, qr/calls function app.evil_mallory\(\)|planning would run/, "$literal is refused");
+	is(sprung(), $clean, 'and has no effect');
+}
+
 # Failure proved: one function that pretends a cancel, or never returns, ends
 # or stalls the whole run.
 sub outcomes
@@ -191,17 +217,17 @@ sub outcomes
 SELECT count(*) >= 0 FROM glperf.advise_indexes(workload => '$workload');
 SELECT outcome, reason FROM glperf.advised_statements();});
 }
-trap('mallory', $body{cancel});
+trap('mallory', undef, $body{cancel});
 my $two = '[{"query": "SELECT app.evil_mallory()", "role": "mallory"},'
   . ' {"query": "SELECT * FROM app.job WHERE agent = 7 AND note < \'\'a\'\'", "calls": 9}]';
 is(outcomes($two), "t\nnot analysable|pretended\nadvised|",
 	'a pretended cancel concerns its own statement only');
-trap('mallory', 'LOOP END LOOP');
+trap('mallory', undef, 'LOOP END LOOP');
 my $t0 = time;
 is(outcomes($two), "t\nnot analysable|planning took longer than 5 s\nadvised|",
 	'a function that never returns is given up');
 cmp_ok(time - $t0, '<', 20, 'in time');
-trap('mallory', 'PERFORM pg_sleep(1000)');
+trap('mallory', undef, 'LOOP END LOOP');
 my ($ret, $out, $err) = $node->psql('postgres', q{
 SET ROLE mallory;
 SELECT 1;
