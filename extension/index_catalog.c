@@ -28,6 +28,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -534,4 +535,75 @@ glperf_index_list(bool measure)
 	list_sort(indexes, compare_indexes);
 	sum_up_partitions(indexes);
 	return indexes;
+}
+
+/* Some index is not usable. */
+static bool
+has_invalid(List *indexes)
+{
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		if (!((GlperfIndex *) lfirst(lc))->valid)
+			return true;
+	}
+	return false;
+}
+
+/* See index_catalog.h. */
+void
+glperf_index_find_builds(List *indexes)
+{
+	ListCell   *lc;
+
+	if (!has_invalid(indexes))
+		return;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute("SELECT p.index_relid, p.relid"
+					" FROM pg_catalog.pg_stat_progress_create_index p"
+					" WHERE p.datname = pg_catalog.current_database()"
+					" UNION ALL "
+					"SELECT l.relation, NULL FROM pg_catalog.pg_locks l"
+					" WHERE l.locktype = 'relation' AND l.granted"
+					" AND l.mode = 'ShareUpdateExclusiveLock'"
+					" AND l.database = (SELECT oid"
+					" FROM pg_catalog.pg_database"
+					" WHERE datname = pg_catalog.current_database())",
+					true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the progress of index builds");
+	foreach(lc, indexes)
+	{
+		GlperfIndex *index = lfirst(lc);
+		HeapTuple	tuple;
+
+		if (index->valid)
+			continue;
+		for (uint64 i = 0; i < SPI_processed && !index->building; i++)
+		{
+			HeapTuple	row = SPI_tuptable->vals[i];
+			TupleDesc	desc = SPI_tuptable->tupdesc;
+			bool		no_index;
+			bool		no_table;
+			Oid			oid = DatumGetObjectId(SPI_getbinval(row, desc, 1,
+															 &no_index));
+			Oid			table = DatumGetObjectId(SPI_getbinval(row, desc, 2,
+															   &no_table));
+
+			/* early in its life a build does not name its index yet */
+			index->building = (!no_index && oid == index->oid) ||
+				(!no_table && table == index->table && oid == InvalidOid);
+		}
+		tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index->oid));
+		if (!HeapTupleIsValid(tuple))
+			index->building = true; /* dropped meanwhile */
+		else
+		{
+			if (((Form_pg_index) GETSTRUCT(tuple))->indisvalid)
+				index->building = true; /* finished meanwhile */
+			ReleaseSysCache(tuple);
+		}
+	}
+	SPI_finish();
 }

@@ -21,6 +21,21 @@ typedef enum GlperfCover
 } GlperfCover;
 
 /*
+ * What other nodes have told about one index.  All zero where there is no
+ * other node.
+ */
+typedef struct GlperfReplicaUse
+{
+	int			reports;		/* recent ones of this index */
+	int64		scans;			/* of all of them */
+	double		idle_s;			/* since the last scan on any, as far as told */
+	TimestampTz since;			/* when the youngest counters began; 0 unknown */
+	TimestampTz last_scan;		/* 0: none, or not told */
+	char	   *user;			/* node with the most scans, NULL: none */
+	char	   *missing;		/* nodes that have not told; NULL: none */
+} GlperfReplicaUse;
+
+/*
  * One index.  Arrays have natts entries (attnum) or nkeys entries (others), in
  * index order.
  */
@@ -61,6 +76,7 @@ typedef struct GlperfIndex
 	int64		tuples_read;
 	TimestampTz last_scan;		/* 0 unknown */
 	TimestampTz created;		/* lower bound, see relsize.h; 0 unknown */
+	GlperfReplicaUse replicas;	/* see replica_usage.h */
 
 	/* judged */
 	GlperfCover cover;			/* how covered_by covers it */
@@ -101,6 +117,15 @@ extern bool glperf_is_system_schema(Oid nspid);
  * partitioned indexes are summed up over their leaves.
  */
 extern List *glperf_index_list(bool measure);
+
+/*
+ * glperf_index_find_builds -- which of these are being built just now
+ *
+ * Sets building where an index is not valid because somebody is creating or
+ * rebuilding it.  To be called after the catalogs were read, so that a build
+ * which ended in between is seen by looking at the index again.
+ */
+extern void glperf_index_find_builds(List *indexes);
 
 /*
  * glperf_foreign_key_list -- all enforced foreign keys, ordered by table

@@ -29,7 +29,6 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -43,6 +42,7 @@
 #include "utils/timestamp.h"
 
 #include "index_catalog.h"
+#include "replica_usage.h"
 
 /* What the verdicts are judged by. */
 typedef struct GlperfUsageLimits
@@ -51,7 +51,6 @@ typedef struct GlperfUsageLimits
 	TimestampTz since;			/* when all counters began; 0 unknown */
 	double		min_evidence_s; /* unscanned for so long means unused */
 	double		prefix_ratio;	/* an index this much larger is no substitute */
-	int64		standbys;		/* nodes whose scans are not seen here */
 	bool		in_recovery;
 } GlperfUsageLimits;
 
@@ -70,13 +69,21 @@ span_text(double seconds)
 	return psprintf("%.0f s", Max(seconds, 0));
 }
 
+/* Scans of the index on all nodes that are known. */
+static int64
+all_scans(const GlperfIndex *index)
+{
+	return index->scans + index->replicas.scans;
+}
+
 /* Since when the counters of this index say anything; 0 unknown. */
 static TimestampTz
 evidence_since(const GlperfIndex *index, const GlperfUsageLimits *limits)
 {
-	if (limits->since == 0)
+	if (limits->since == 0 ||
+		(index->replicas.reports > 0 && index->replicas.since == 0))
 		return 0;
-	return Max(limits->since, index->created);
+	return Max(Max(limits->since, index->created), index->replicas.since);
 }
 
 /* For how long, in seconds. */
@@ -99,6 +106,8 @@ idle_seconds(const GlperfIndex *index, const GlperfUsageLimits *limits)
 {
 	double		evidence = evidence_seconds(index, limits);
 
+	if (index->replicas.reports > 0)
+		evidence = Min(evidence, index->replicas.idle_s);
 	if (index->scans == 0)
 		return evidence;
 	if (index->last_scan == 0 || index->last_scan > limits->now)
@@ -111,8 +120,8 @@ idle_seconds(const GlperfIndex *index, const GlperfUsageLimits *limits)
 static bool
 is_idle(const GlperfIndex *index, const GlperfUsageLimits *limits)
 {
-	if (index->scans > 0 &&
-		(index->last_scan == 0 || limits->min_evidence_s <= 0))
+	if (all_scans(index) > 0 &&
+		(idle_seconds(index, limits) == 0 || limits->min_evidence_s <= 0))
 		return false;
 	return evidence_since(index, limits) != 0 &&
 		idle_seconds(index, limits) >= limits->min_evidence_s;
@@ -124,7 +133,7 @@ is_droppable_as_unused(const GlperfIndex *index,
 					   const GlperfUsageLimits *limits)
 {
 	return index->guard == NULL && index->valid && !index->unique &&
-		!index->has_expression && limits->standbys == 0 &&
+		!index->has_expression && index->replicas.missing == NULL &&
 		is_idle(index, limits);
 }
 
@@ -183,79 +192,6 @@ withdraw_refused_drop(GlperfIndex *index)
 	index->reason = reason;
 	index->verdict = "keep";
 	index->drop = false;
-}
-
-/* Some index on the table is not usable. */
-static bool
-has_invalid(List *indexes)
-{
-	ListCell   *lc;
-
-	foreach(lc, indexes)
-	{
-		if (!((GlperfIndex *) lfirst(lc))->valid)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Tell indexes that are being built from those that a failed build left
- * behind.  Called after the catalogs were read, so that a build which ended in
- * between is seen by looking at the index again.
- */
-static void
-find_builds(List *indexes)
-{
-	ListCell   *lc;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute("SELECT p.index_relid, p.relid"
-					" FROM pg_catalog.pg_stat_progress_create_index p"
-					" WHERE p.datname = pg_catalog.current_database()"
-					" UNION ALL "
-					"SELECT l.relation, NULL FROM pg_catalog.pg_locks l"
-					" WHERE l.locktype = 'relation' AND l.granted"
-					" AND l.mode = 'ShareUpdateExclusiveLock'"
-					" AND l.database = (SELECT oid"
-					" FROM pg_catalog.pg_database"
-					" WHERE datname = pg_catalog.current_database())",
-					true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the progress of index builds");
-	foreach(lc, indexes)
-	{
-		GlperfIndex *index = lfirst(lc);
-		HeapTuple	tuple;
-
-		if (index->valid)
-			continue;
-		for (uint64 i = 0; i < SPI_processed && !index->building; i++)
-		{
-			HeapTuple	row = SPI_tuptable->vals[i];
-			TupleDesc	desc = SPI_tuptable->tupdesc;
-			bool		no_index;
-			bool		no_table;
-			Oid			oid = DatumGetObjectId(SPI_getbinval(row, desc, 1,
-															 &no_index));
-			Oid			table = DatumGetObjectId(SPI_getbinval(row, desc, 2,
-															   &no_table));
-
-			/* early in its life a build does not name its index yet */
-			index->building = (!no_index && oid == index->oid) ||
-				(!no_table && table == index->table && oid == InvalidOid);
-		}
-		tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index->oid));
-		if (!HeapTupleIsValid(tuple))
-			index->building = true; /* dropped meanwhile */
-		else
-		{
-			if (((Form_pg_index) GETSTRUCT(tuple))->indisvalid)
-				index->building = true; /* finished meanwhile */
-			ReleaseSysCache(tuple);
-		}
-	}
-	SPI_finish();
 }
 
 /*
@@ -346,7 +282,7 @@ is_too_large(const GlperfIndex *index, const GlperfUsageLimits *limits)
 {
 	const GlperfIndex *other = index->covered_by;
 
-	return index->cover != GLPERF_COVER_EXACT && index->scans > 0 &&
+	return index->cover != GLPERF_COVER_EXACT && all_scans(index) > 0 &&
 		limits->prefix_ratio > 0 &&
 		other->bytes > limits->prefix_ratio * index->bytes;
 }
@@ -360,7 +296,7 @@ judge_redundant(GlperfIndex *index, const GlperfUsageLimits *limits)
 	char	   *numbers;
 
 	numbers = psprintf("%lld against %lld scans, %s against %s",
-					   (long long) index->scans, (long long) other->scans,
+					   (long long) all_scans(index), (long long) all_scans(other),
 					   text_to_cstring(DatumGetTextPP(DirectFunctionCall1(pg_size_pretty,
 																		  Int64GetDatum(index->bytes)))),
 					   text_to_cstring(DatumGetTextPP(DirectFunctionCall1(pg_size_pretty,
@@ -441,6 +377,38 @@ needed_by_foreign_key(const GlperfIndex *index, GlperfIndex **siblings, int n,
 	return NULL;
 }
 
+/* How often, for reading. */
+static char *
+times_text(int64 scans)
+{
+	return scans == 1 ? "once" : psprintf("%lld times", (long long) scans);
+}
+
+/* Reason of an index that something scans, here or elsewhere. */
+static char *
+used_reason(const GlperfIndex *index, double evidence)
+{
+	const GlperfReplicaUse *replicas = &index->replicas;
+	char	   *reason;
+
+	if (index->scans == 0)
+		return psprintf("not scanned here, but %s on standby \"%s\"%s",
+						times_text(replicas->scans), replicas->user,
+						replicas->reports > 1 ? " and others" : "");
+	reason = psprintf("scanned %s in %s", times_text(index->scans),
+					  span_text(evidence));
+
+	/* EXPLAIN alone makes the planner look up a column's extremes */
+	if (!index->unique && replicas->scans == 0 &&
+		index->tuples_read <= index->scans)
+		return psprintf("%s, for at most one entry each time (the planner's own probes look like that)",
+						reason);
+	if (replicas->scans > 0)
+		return psprintf("%s, and %s on standbys", reason,
+						times_text(replicas->scans));
+	return reason;
+}
+
 /* Verdict of a valid index that nothing covers. */
 static void
 judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
@@ -451,19 +419,10 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 	const GlperfForeignKey *fk;
 	char	   *extension;
 
-	if (index->scans > 0 && !idle)
+	if (all_scans(index) > 0 && !idle)
 	{
 		index->verdict = "used";
-		index->reason = psprintf("scanned %s in %s",
-								 index->scans == 1 ? "once" :
-								 psprintf("%lld times",
-										  (long long) index->scans),
-								 span_text(evidence));
-
-		/* EXPLAIN alone makes the planner look up a column's extremes */
-		if (!index->unique && index->tuples_read <= index->scans)
-			index->reason = psprintf("%s, for at most one entry each time (the planner's own probes look like that)",
-									 index->reason);
+		index->reason = used_reason(index, evidence);
 		return;
 	}
 	index->verdict = "keep";
@@ -478,11 +437,11 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 								 quote_identifier(fk->name));
 	else if ((extension = owned_by_extension(index)) != NULL)
 		index->reason = extension;
-	else if (limits->standbys > 0)
+	else if (index->replicas.missing != NULL)
 	{
 		index->verdict = "unknown";
-		index->reason = psprintf("not scanned here, but %lld attached standbys have counters of their own",
-								 (long long) limits->standbys);
+		index->reason = psprintf("not scanned here, but standby %s has not told what it scans",
+								 index->replicas.missing);
 	}
 	else if (!idle)
 	{
@@ -494,8 +453,10 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 	else
 	{
 		index->verdict = "unused";
-		index->reason = psprintf("not scanned for %s",
-								 span_text(idle_seconds(index, limits)));
+		index->reason = psprintf("not scanned for %s%s",
+								 span_text(idle_seconds(index, limits)),
+								 index->replicas.reports > 0 ?
+								 ", neither here nor on a standby" : "");
 		index->drop = !index->covers_other;
 		if (index->covers_other)
 			index->reason = psprintf("%s; another index is to be dropped in its favour first",
@@ -594,8 +555,9 @@ store_index(ReturnSetInfo *rsinfo, GlperfIndex *index,
 			const GlperfUsageLimits *limits)
 {
 	TimestampTz since = evidence_since(index, limits);
-	Datum		values[16];
-	bool		nulls[16] = {0};
+	TimestampTz last_scan = Max(index->last_scan, index->replicas.last_scan);
+	Datum		values[19];
+	bool		nulls[19] = {0};
 	char	   *undo = NULL;
 
 	if (index->drop && limits->in_recovery)
@@ -640,18 +602,27 @@ store_index(ReturnSetInfo *rsinfo, GlperfIndex *index,
 	nulls[15] = undo == NULL;
 	if (undo != NULL)
 		values[15] = CStringGetTextDatum(undo);
+	values[16] = TimestampTzGetDatum(last_scan);
+	nulls[16] = last_scan == 0;
+	values[17] = Int64GetDatum(index->replicas.scans);
+	nulls[17] = index->replicas.reports == 0;
+	nulls[18] = index->replicas.missing == NULL;
+	if (!nulls[18])
+		values[18] = CStringGetTextDatum(index->replicas.missing);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
 /*
  * glperf.index_report(evidence_since_at, min_evidence_s, prefix_ratio,
- * standbys): one row per index; columns as in glperf.index_usage.
+ * standbys, report_age_s): one row per index; columns as in
+ * glperf.index_usage.
  */
 Datum
 glperf_index_usage(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	GlperfUsageLimits limits;
+	GlperfReplicas *replicas;
 	List	   *indexes;
 	ListCell   *lc;
 
@@ -660,13 +631,21 @@ glperf_index_usage(PG_FUNCTION_ARGS)
 	limits.min_evidence_s = PG_ARGISNULL(1) ? get_float8_infinity() :
 		PG_GETARG_FLOAT8(1);
 	limits.prefix_ratio = PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2);
-	limits.standbys = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
 	limits.in_recovery = RecoveryInProgress();
 
 	InitMaterializedSRF(fcinfo, 0);
 	indexes = glperf_index_list(true);
-	if (has_invalid(indexes))
-		find_builds(indexes);
+	glperf_index_find_builds(indexes);
+	replicas = glperf_replicas_read(PG_ARGISNULL(3) ? NULL :
+									PG_GETARG_ARRAYTYPE_P(3),
+									PG_ARGISNULL(4) ? get_float8_infinity() :
+									PG_GETARG_FLOAT8(4));
+	foreach(lc, indexes)
+	{
+		GlperfIndex *index = lfirst(lc);
+
+		index->replicas = glperf_replicas_use(replicas, index);
+	}
 	judge_all(indexes, &limits);
 	foreach(lc, indexes)
 	{

@@ -1,8 +1,9 @@
 /*
  * reports.c
- *		What people and applications tell: report_metric() and attest().
+ *		What people, applications and other nodes tell: report_metric(),
+ *		attest() and report_replica_usage().
  *
- * Both write one row of a table of the extension.  Granting EXECUTE is all it
+ * Each writes one row of a table of the extension.  Granting EXECUTE is all it
  * takes to let a role report: the functions write as the owner of the table,
  * as foreign key triggers do, so that nobody needs to write the table itself
  * and who reported what, and when, cannot be made up.  What runs with the
@@ -36,6 +37,7 @@
 
 PG_FUNCTION_INFO_V1(glperf_report_metric);
 PG_FUNCTION_INFO_V1(glperf_attest);
+PG_FUNCTION_INFO_V1(glperf_report_replica_usage);
 
 /* Whom to turn back into. */
 typedef struct SavedUser
@@ -303,4 +305,108 @@ glperf_attest(PG_FUNCTION_ARGS)
 	SPI_finish();
 	stop_being_owner(&saved);
 	PG_RETURN_VOID();
+}
+
+/* Drop what nodes told that have not been heard of for long. */
+static void
+forget_replicas(void)
+{
+	run("DELETE FROM glperf.replica_usage r USING glperf.threshold t"
+		" WHERE t.id = 'replica_report'"
+		" AND r.reported_at < now() - make_interval(secs => t.critical)",
+		0, NULL, NULL, NULL, SPI_OK_DELETE);
+}
+
+/*
+ * Write one row of replica_usage.  There are as many calls as there are
+ * indexes, so the statement is planned once in a session.
+ */
+static void
+store_replica_usage(Datum *args, const char *nulls)
+{
+	static SPIPlanPtr plan = NULL;
+	int			rc;
+
+	if (plan == NULL)
+	{
+		Oid			types[8] = {TEXTOID, TEXTOID, TEXTOID, INT8OID,
+		TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID};
+
+		plan = SPI_prepare("INSERT INTO glperf.replica_usage"
+						   " (node, schema_name, index_name, scans,"
+						   " last_used_at, since_at, standbys, reported_by,"
+						   " reported_at)"
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+						   " clock_timestamp())"
+						   " ON CONFLICT (node, schema_name, index_name)"
+						   " DO UPDATE SET scans = EXCLUDED.scans,"
+						   " last_used_at = EXCLUDED.last_used_at,"
+						   " since_at = EXCLUDED.since_at,"
+						   " standbys = EXCLUDED.standbys,"
+						   " reported_by = EXCLUDED.reported_by,"
+						   " reported_at = EXCLUDED.reported_at",
+						   8, types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare the statement of report_replica_usage");
+	}
+	rc = SPI_execute_plan(plan, args, nulls, false, 0);
+	if (rc != SPI_OK_INSERT)
+		elog(ERROR, "could not write glperf.replica_usage: %s",
+			 SPI_result_code_string(rc));
+}
+
+/*
+ * glperf.report_replica_usage(node, schema, index, scans, last_used_at,
+ * since_at, standbys): keep what another node counted.  false: there is no
+ * such index here, nothing was kept.
+ */
+Datum
+glperf_report_replica_usage(PG_FUNCTION_ARGS)
+{
+	static TransactionId forgotten = InvalidTransactionId;
+	char	   *node = text_argument(fcinfo, 0, "name of the node", MAX_NAME);
+	char	   *schema = text_argument(fcinfo, 1, "name of the schema",
+									   MAX_NAME);
+	char	   *index = text_argument(fcinfo, 2, "name of the index", MAX_NAME);
+	Datum		args[8];
+	char		nulls[9] = "        ";
+	SavedUser	saved;
+	Oid			namespace;
+
+	if (node == NULL || *node == '\0' || schema == NULL || index == NULL ||
+		PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("usage on a replica takes the name of the node, schema, index and the number of scans"),
+				 errhint("SELECT glperf.node_name() on the replica tells the name.")));
+	if (PG_GETARG_INT64(3) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("number of scans %lld must not be negative",
+						(long long) PG_GETARG_INT64(3))));
+	check_writable("report_replica_usage()");
+	namespace = get_namespace_oid(schema, true);
+	if (!OidIsValid(namespace) ||
+		!OidIsValid(get_relname_relid(index, namespace)))
+		PG_RETURN_BOOL(false);
+
+	be_owner_of("replica_usage", &saved);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	/* once in a transaction is enough */
+	if (forgotten != GetTopTransactionId())
+	{
+		forget_replicas();
+		forgotten = GetTopTransactionId();
+	}
+	for (int i = 0; i < 7; i++)
+	{
+		args[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	args[7] = CStringGetTextDatum(GetUserNameFromId(saved.user, false));
+	store_replica_usage(args, nulls);
+	SPI_finish();
+	stop_being_owner(&saved);
+	PG_RETURN_BOOL(true);
 }

@@ -503,16 +503,95 @@ SELECT object, value < warning AS below, unit, warning, status,
 FROM glperf.health_indexes WHERE check_id = 'index_evidence';
 -- the clock starts with the latest reset of any of the statistics
 SELECT index_name, verdict FROM glperf.index_report(
-	now() - interval '40 days', 35 * 86400, 5, 0)
+	now() - interval '40 days', 35 * 86400, 5, NULL, NULL)
 WHERE index_name = 'u_again';	-- its file is new
 SELECT index_name, verdict, drop_ddl FROM glperf.index_report(
-	NULL, 0, 5, 0) WHERE index_name = 'u_again';
+	NULL, 0, 5, NULL, NULL) WHERE index_name = 'u_again';
 SELECT index_name, verdict, drop_ddl, reason FROM glperf.index_report(
-	now() - interval '40 days', 0, 5, 2) WHERE index_name = 'u_again';
+	now() - interval '40 days', 0, 5, '{s1,s2}', NULL)
+WHERE index_name = 'u_again';
 SELECT index_name, verdict FROM glperf.index_report(
-	now() - interval '40 days', NULL, 5, 0) WHERE index_name = 'u_again';
+	now() - interval '40 days', NULL, 5, NULL, NULL) WHERE index_name = 'u_again';
 SELECT glperf.counters_since() IS NOT NULL AS known,
 	glperf.standbys_attached() AS standbys;
+
+-- other nodes tell what they scan
+CREATE FUNCTION told(standbys text[], min_evidence_s float8 DEFAULT 0,
+	OUT verdict text, OUT drop_ddl text, OUT replica_scans int8,
+	OUT replicas_missing text, OUT reason text)
+LANGUAGE sql AS $$
+	SELECT r.verdict, r.drop_ddl, r.replica_scans, r.replicas_missing,
+		regexp_replace(r.reason, '\d+ (s|minutes)\M', 'N', 'g')
+	FROM glperf.index_report(now() - interval '40 days', min_evidence_s, 5,
+		standbys, 86400) r
+	WHERE index_name = 'u_again'
+$$;
+CREATE FUNCTION tell(node text, scans int8 DEFAULT 0,
+	last_used_at timestamptz DEFAULT NULL,
+	since_at timestamptz DEFAULT now() - interval '40 days',
+	standbys text[] DEFAULT '{}') RETURNS bool
+LANGUAGE sql AS $$
+	SELECT glperf.report_replica_usage(node, 'use', 'u_again', scans,
+									   last_used_at, since_at, standbys)
+$$;
+SELECT * FROM told('{s1}');		-- nothing was told
+SELECT tell('s1');
+SELECT * FROM told('{s1}');		-- known to be idle on both
+SELECT * FROM told('{s1,s2}');	-- one of two has told
+SELECT * FROM told('{s1,s1}');	-- which of two has told?
+SELECT * FROM told(NULL);		-- no longer attached, but it has told
+SELECT * FROM told('{s1}', 100 * 86400);	-- not for long enough
+SELECT tell('s1', since_at => NULL);	-- nor if nobody knows for how long
+SELECT * FROM told('{s1}');
+SELECT tell('s1', standbys => '{deep}');	-- it has a standby of its own
+SELECT * FROM told('{s1}');
+SELECT tell('deep', 3);
+SELECT * FROM told('{s1}');		-- which scans the index
+SELECT tell('deep', 3, now() - interval '30 days', now() - interval '40 days');
+SELECT * FROM told('{s1}');		-- long ago, before the index was rebuilt
+SELECT tell('deep', 1, now() + interval '1 hour');
+SELECT verdict, replica_scans, reason FROM told('{s1}');
+SELECT tell('deep', 1, clock_timestamp());
+SELECT verdict, replica_scans FROM told('{s1}', 60);
+-- what is too old counts for nothing, what is older still is forgotten
+UPDATE glperf.replica_usage SET reported_at = now() - interval '2 days';
+SELECT * FROM told('{s1}');
+UPDATE glperf.replica_usage SET reported_at = now() - interval '2 years'
+WHERE node = 'deep';
+SELECT tell('s1');
+SELECT node, scans, standbys, reported_by = session_user AS by
+FROM glperf.replica_usage;
+-- a report from before the file was made is about another index
+UPDATE glperf.replica_usage SET reported_at = now() - interval '23 hours';
+SELECT * FROM told('{s1}');
+-- refused
+SELECT glperf.report_replica_usage('s1', 'use', 'no such', 0, NULL, NULL) AS no_index,
+	glperf.report_replica_usage('s1', 'no such', 'u_again', 0, NULL, NULL) AS no_schema;
+\set VERBOSITY sqlstate
+SELECT glperf.report_replica_usage('', 'use', 'u_again', 0, NULL, NULL);
+SELECT glperf.report_replica_usage('s1', 'use', 'u_again', NULL, NULL, NULL);
+SELECT glperf.report_replica_usage('s1', 'use', 'u_again', -1, NULL, NULL);
+BEGIN READ ONLY;
+SELECT tell('s1');
+ROLLBACK;
+-- it is a right to be given
+CREATE ROLE regress_teller;
+SET ROLE regress_teller;
+SELECT glperf.report_replica_usage('s1', 'use', 'u_again', 0, NULL, NULL);
+RESET ROLE;
+\set VERBOSITY default
+GRANT USAGE ON SCHEMA glperf TO regress_teller;
+GRANT EXECUTE ON FUNCTION glperf.report_replica_usage TO regress_teller;
+SET ROLE regress_teller;
+SELECT glperf.report_replica_usage('s1', 'use', 'u_again', 5, NULL, NULL);
+RESET ROLE;
+SELECT scans, reported_by FROM glperf.replica_usage;
+REVOKE USAGE ON SCHEMA glperf FROM regress_teller;
+REVOKE EXECUTE ON FUNCTION glperf.report_replica_usage FROM regress_teller;
+DROP ROLE regress_teller;
+DELETE FROM glperf.replica_usage;
+DROP FUNCTION told, tell;
+SELECT glperf.node_name() IS NULL AS primary_needs_no_name;
 
 -- sizes agree with those that wait for locks
 SELECT glperf.relation_bytes('u'::regclass) = pg_table_size('u') AS heap,

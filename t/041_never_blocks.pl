@@ -178,7 +178,7 @@ is($standby->safe_psql('postgres',
 		q{SELECT count(*), count(drop_ddl) FROM glperf.index_usage
 		WHERE index_name LIKE 'held%2'}), '2|0',
 	'a standby offers nothing to drop');
-is(verdict('held_ba', q{verdict, reason LIKE '%standbys have counters%'}),
+is(verdict('held_ba', q{verdict, reason LIKE '%has not told%'}),
 	'unknown|t', 'not scanned here says nothing while a standby is attached');
 is(verdict('held_a2', 'verdict, drop_ddl IS NOT NULL'), 'duplicate|t',
 	'a duplicate is one on every node');

@@ -1,0 +1,116 @@
+# An index that nothing scans on the primary may be what a standby lives on.
+# With real standbys, one behind the other: no verdict while one of them has
+# not told, the right one once all have.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $primary = PostgreSQL::Test::Cluster->new('primary');
+$primary->init(allows_streaming => 1);
+$primary->append_conf('postgresql.conf', 'autovacuum = off');
+$primary->start;
+$primary->safe_psql('postgres', q{
+CREATE EXTENSION glperf;
+UPDATE glperf.threshold SET warning = 0.0001 / 86400 WHERE id = 'index_evidence';
+CREATE TABLE t (a int, b int);
+INSERT INTO t SELECT g, g FROM generate_series(1, 1000) g;
+CREATE INDEX t_there ON t (a);
+CREATE INDEX t_nowhere ON t (b);
+SELECT pg_create_physical_replication_slot('near', true);});
+$primary->backup('base');
+
+# one named by its slot, and one behind it named by its application_name
+my $near = PostgreSQL::Test::Cluster->new('near_node');
+$near->init_from_backup($primary, 'base', has_streaming => 1);
+$near->append_conf('postgresql.conf', q{primary_slot_name = 'near'});
+$near->start;
+my $far = PostgreSQL::Test::Cluster->new('far');
+$far->init_from_backup($primary, 'base', has_streaming => 1);
+my $upstream = $near->connstr;
+$far->append_conf('postgresql.conf',
+	qq{primary_conninfo = '$upstream application_name=far'});
+$far->start;
+
+sub verdicts
+{
+	return $primary->safe_psql('postgres', q{
+SELECT string_agg(index_name || ' ' || verdict || coalesce(
+	' ' || replicas_missing, ''), ', ' ORDER BY index_name)
+FROM glperf.index_usage WHERE table_name = 't'});
+}
+
+# What glperf-advisor does: read there, tell here.
+sub report
+{
+	my ($node) = @_;
+	my $calls = $node->safe_psql('postgres', q{
+SELECT format('SELECT glperf.report_replica_usage(%L, %L, %L, %L, %L, %L, %L);',
+	glperf.node_name(), schema_name, index_name, scans, last_scan_at,
+	evidence_since_at, ARRAY(SELECT * FROM glperf.standby_names()))
+FROM glperf.index_usage});
+	return $primary->safe_psql('postgres', $calls);
+}
+
+$near->poll_query_until('postgres',
+	q{SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'})
+  or die 'no cascade';
+$primary->poll_query_until('postgres',
+	q{SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'})
+  or die 'no standby';
+is($near->safe_psql('postgres', 'SELECT glperf.node_name()'), 'near',
+	'a standby knows its name');
+is($primary->safe_psql('postgres', 'SELECT * FROM glperf.standby_names()'),
+	'near', 'which is what the primary calls it');
+is($far->safe_psql('postgres', 'SELECT glperf.node_name()'), 'far',
+	'also without a slot');
+is($near->safe_psql('postgres', 'SELECT * FROM glperf.standby_names()'),
+	'far', 'and behind another standby');
+
+is(verdicts(), 't_nowhere unknown "near", t_there unknown "near"',
+	'nothing is known while the standby has not told');
+is($primary->safe_psql('postgres', q{
+SELECT status, message ~ 'standby "near", which has not told'
+FROM glperf.health WHERE check_id = 'index_evidence'}),
+	'unknown|t', 'the health page names it');
+$far->safe_psql('postgres', q{
+SET enable_seqscan = off; SELECT b FROM t WHERE a BETWEEN 7 AND 9;});
+$far->poll_query_until('postgres', q{
+SELECT scans > 0 FROM glperf.index_usage WHERE index_name = 't_there'})
+  or die 'no scan';
+
+report($near);
+is(verdicts(), 't_nowhere unknown "far", t_there unknown "far"',
+	'its own standby counts, too');
+report($far);
+is(verdicts(), 't_nowhere unused, t_there used',
+	'with all reports the verdict is known');
+is($primary->safe_psql('postgres', q{
+SELECT reason, drop_ddl IS NULL FROM glperf.index_usage
+WHERE index_name = 't_there'}),
+	'not scanned here, but once on standby "far" and others|t',
+	'the reason says where');
+like($primary->safe_psql('postgres', q{
+SELECT reason || ' ' || drop_ddl FROM glperf.index_usage
+WHERE index_name = 't_nowhere'}),
+	qr/^not scanned for \d+ \w+, neither here nor on a standby DROP INDEX/,
+	'and where the other one is idle');
+is($primary->safe_psql('postgres', q{
+SELECT count(*) FROM glperf.health WHERE check_id = 'index_evidence'}),
+	'0', 'nothing is left unknown');
+
+# a report is no longer true for an index that was made after it
+$primary->safe_psql('postgres',
+	'DROP INDEX t_nowhere; CREATE INDEX t_nowhere ON t (b)');
+is(verdicts(), 't_nowhere unknown "near", "far", t_there used',
+	'an index of the same name is another index');
+$far->stop;
+$near->stop;
+is(verdicts(), 't_nowhere unknown "near", "far", t_there used',
+	'standbys that are away have not told either');
+
+$primary->stop;
+done_testing();
