@@ -5,7 +5,7 @@
 
 # Goals that prepare their own servers and packages run without pg_config, so
 # that a machine with nothing but git and make can start here.
-SCRIPT_GOALS = check demo demo-clean matrix indent indent-check lint unit help
+SCRIPT_GOALS = check check-assert fuzz demo demo-clean matrix indent indent-check lint unit help
 
 ifneq ($(filter $(SCRIPT_GOALS),$(MAKECMDGOALS)),)
 
@@ -17,6 +17,14 @@ help:
 ##                   (TESTS='60_replication t/030_lag.pl' runs only those)
 check:
 	@bash .ci/check.sh $(TESTS)
+## make check-assert the same on a server that is built with assertions and
+##                   overwrites freed memory (built once, some ten minutes)
+check-assert:
+	@bash .ci/check-assert.sh $(TESTS)
+## make fuzz         20,000 generated statements through planner and advice
+##                   (GLPERF_FUZZ=N, GLPERF_SEED=N)
+fuzz:
+	@GLPERF_FUZZ=$${GLPERF_FUZZ:-20000} bash .ci/check.sh t/082_fuzz
 ## make demo         throw-away server, real workload, health page, advice
 demo:
 	@bash demo/demo.sh

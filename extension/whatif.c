@@ -291,8 +291,9 @@ whatif_set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
 	if (active && active->matrix && rte->rtekind == RTE_RELATION)
 	{
 		active->rels = lappend(active->rels, rel);
+		/* what is proved empty is not read, and its pages are not counted */
 		if (active->collect && rel->indexlist != NIL &&
-			rel->pathlist != NIL && !rte->inh)
+			rel->pathlist != NIL && !rte->inh && !IS_DUMMY_REL(rel))
 			glperf_access_collect(active->matrix, active,
 								  list_length(active->rels) - 1, root, rel);
 	}
