@@ -608,6 +608,7 @@ glperf_advise(const GlperfAdviceOptions *options)
 	advice->started = GetCurrentTimestamp();
 	advice->complete = true;
 	advice->candidates.context = context;
+	advice->probes.context = context;
 	advice->candidates.limit = MAX_CANDIDATES;
 
 	load(advice);

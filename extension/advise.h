@@ -13,6 +13,7 @@
 #include "candidates.h"
 #include "select.h"
 #include "whatif.h"
+#include "whatif_stats.h"
 #include "workload.h"
 #include "write_cost.h"
 
@@ -108,6 +109,7 @@ typedef struct GlperfAdvice
 	List	   *writes;			/* GlperfWrite * */
 	GlperfWriteCost *write_costs;	/* [candidate] */
 	List	   *real_used;		/* Oid list: existing indexes in plans */
+	GlperfProbes probes;		/* ends of columns */
 	int			planner_calls;
 	GlperfSelection selection;
 	GlperfRecommendation *recommendations;

@@ -98,6 +98,7 @@ plan_work(void *arg)
 											  glperf_statement_repair(job->stmt->text));
 	glperf_statement_analyse(job->stmt, &analysed);
 	whatif.max_visible = MAX_VISIBLE;
+	whatif.probes = &job->advice->probes;
 	if (job->config)
 	{
 		whatif.defs = job->advice->defs;

@@ -108,6 +108,31 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 	(OidIsValid(collation) && lc_collate_is_c(collation))
 #endif
 
+/* 16 moved the role that a query acts as out of range table entries. */
+#if PG_VERSION_NUM >= 160000
+#define glperf_rel_user(rel, rte)	((rel)->userid)
+#else
+#define glperf_rel_user(rel, rte)	((rte)->checkAsUser)
+#endif
+
+/* 17 keeps what ANALYZE needs of pg_attribute in a field of its own. */
+#if PG_VERSION_NUM >= 170000
+#define glperf_set_default_stats_target(stats) ((stats)->attstattarget = -1)
+#else
+#define glperf_set_default_stats_target(stats) \
+	((stats)->attr = palloc0(sizeof(FormData_pg_attribute)), \
+	 (stats)->attr->attstattarget = -1)
+#endif
+
+/* 19 lets the caller of table scans say more. */
+#if PG_VERSION_NUM >= 190000
+#define glperf_beginscan_tidrange(rel, snapshot, from, to) \
+	table_beginscan_tidrange(rel, snapshot, from, to, 0)
+#else
+#define glperf_beginscan_tidrange(rel, snapshot, from, to) \
+	table_beginscan_tidrange(rel, snapshot, from, to)
+#endif
+
 /* MERGE came with 15. */
 #if PG_VERSION_NUM >= 150000
 #define GLPERF_HAVE_MERGE

@@ -38,6 +38,13 @@ typedef struct GlperfIndexDef
 	List	   *exprs;			/* expressions of key columns, in order */
 	List	   *pred;			/* implicitly ANDed predicate, or NIL */
 
+	/*
+	 * A pg_statistic row (HeapTuple) for each member of exprs, NULL where
+	 * there is none; NIL before glperf_whatif_set_stats() and for plain
+	 * columns.
+	 */
+	List	   *expr_stats;
+
 	/* size model, see whatif_size.c */
 	double		rows;			/* rows of the table, all partitions */
 	double		heap_pages;		/* blocks of the table, all partitions */

@@ -312,6 +312,46 @@ glperf_trust_call(Oid funcid)
 		refuse(funcid);
 }
 
+/* Is this a function that the current role had better not run? */
+static bool
+foreign_function(Oid funcid, void *context)
+{
+	HeapTuple	tup;
+	Form_pg_proc proc;
+	bool		foreign;
+
+	if (funcid < FirstNormalObjectId)
+		return false;
+	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	if (!HeapTupleIsValid(tup))
+		return true;
+	proc = (Form_pg_proc) GETSTRUCT(tup);
+	foreign = proc->prolang != INTERNALlanguageId &&
+		proc->prolang != ClanguageId &&
+		(proc->proowner != GetUserId() || role_is_powerful());
+	ReleaseSysCache(tup);
+	return foreign;
+}
+
+/* Walk an expression; true when it should not be run. */
+static bool
+run_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	/* a domain's conditions are anybody's */
+	if (IsA(node, CoerceToDomain) || IsA(node, SubPlan) || IsA(node, Query) ||
+		check_functions_in_node(node, foreign_function, context))
+		return true;
+	return expression_tree_walker(node, run_walker, context);
+}
+
+bool
+glperf_trust_run(Node *expr)
+{
+	return !run_walker(expr, NULL);
+}
+
 bool
 glperf_trust_input(Oid type)
 {

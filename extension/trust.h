@@ -34,6 +34,13 @@ extern void glperf_trust_table(Oid relid);
  */
 extern void glperf_trust_call(Oid funcid);
 
+/*
+ * May the current role evaluate expr, which an index would hold, on the rows of
+ * a table?  Yes for what came with the server or is written in C, and for what
+ * the role wrote itself, unless it is a superuser or the like.  Raises nothing.
+ */
+extern bool glperf_trust_run(Node *expr);
+
 /* May a value of this type be made from text? */
 extern bool glperf_trust_input(Oid type);
 

@@ -39,6 +39,7 @@
 #include "bitset.h"
 #include "glperf.h"
 #include "statement.h"
+#include "whatif_stats.h"
 
 /* first of the OIDs given to made-up indexes; they count down from here */
 #define WHATIF_FIRST_OID	((Oid) 0xFFFFFF00)
@@ -65,9 +66,14 @@ glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index)
 	return (int) (WHATIF_FIRST_OID - index);
 }
 
-/* Is table, or a partitioned ancestor of it, what def is about? */
-static bool
-def_applies(const GlperfIndexDef *def, Oid table, List **ancestors)
+const GlperfWhatif *
+glperf_whatif_active(void)
+{
+	return active;
+}
+
+bool
+glperf_whatif_applies(const GlperfIndexDef *def, Oid table, List **ancestors)
 {
 	if (def->relid == table)
 		return true;
@@ -244,7 +250,7 @@ add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
 
 		if (active->enabled && !bitset_get(active->enabled, i))
 			continue;
-		if (!def_applies(active->defs[i], table, &ancestors))
+		if (!glperf_whatif_applies(active->defs[i], table, &ancestors))
 			continue;
 		info = make_index_info(i, active->defs[i], table, rel);
 		if (info)
@@ -354,6 +360,7 @@ glperf_whatif_init(void)
 #endif
 	prev_set_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = whatif_set_rel_pathlist;
+	glperf_whatif_stats_init();
 }
 
 PlannedStmt *
@@ -398,6 +405,9 @@ void
 glperf_whatif_set_size(GlperfIndexDef *def)
 {
 	glperf_index_def_set_size(def, 1.0);
+	glperf_whatif_set_stats(def);
+	if (def->expr_stats)
+		glperf_index_def_set_size(def, 1.0);
 	if (def->pred && def->rows > 0)
 		glperf_index_def_set_size(def, predicate_rows(def) / def->rows);
 }

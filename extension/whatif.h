@@ -22,6 +22,7 @@
  * relation once its clauses are known.
  */
 struct GlperfMatrix;
+struct GlperfProbes;
 
 typedef struct GlperfWhatif
 {
@@ -40,6 +41,9 @@ typedef struct GlperfWhatif
 	 * to hold between two of them.
 	 */
 	double		max_visible;
+
+	/* when set: look up the ends of columns, as a real index lets it */
+	struct GlperfProbes *probes;
 
 	/*
 	 * When set: note the base relations of the plan in rels and its final
@@ -64,7 +68,7 @@ extern PlannedStmt *glperf_whatif_plan(GlperfWhatif *whatif, Query *query,
 									   ParamListInfo params);
 
 /*
- * Fills the size of def, the share of rows that its predicate keeps included,
+ * Fills the size of def and the statistics of its expressions, the share of rows that its predicate keeps included,
  * from the planner's own estimate.  Locks the table in ACCESS SHARE mode.
  */
 extern void glperf_whatif_set_size(GlperfIndexDef *def);
@@ -74,6 +78,16 @@ extern void glperf_whatif_set_size(GlperfIndexDef *def);
  * gamble; for comparing configurations, see plan_risk.c.
  */
 extern double glperf_plan_cost(PlannedStmt *plan);
+
+/* The what-if planning going on, or NULL. */
+extern const GlperfWhatif *glperf_whatif_active(void);
+
+/*
+ * Is table, or a partitioned ancestor of it, what def is about?  ancestors
+ * keeps them from one call to the next about the same table; NIL at first.
+ */
+extern bool glperf_whatif_applies(const GlperfIndexDef *def, Oid table,
+								  List **ancestors);
 
 /* Position in defs[] of a made-up index's OID, or -1 for a real one. */
 extern int	glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index);

@@ -120,6 +120,20 @@ typedef struct ColumnStats
 	double		distinct;		/* number of values, NULL not counted */
 } ColumnStats;
 
+/* What a row of pg_statistic says about that many rows. */
+static ColumnStats
+read_statistic(HeapTuple tup, double rows)
+{
+	Form_pg_statistic form = (Form_pg_statistic) GETSTRUCT(tup);
+	ColumnStats stats = {form->stawidth, form->stanullfrac, Min(200, rows)};
+
+	if (form->stadistinct > 0)
+		stats.distinct = form->stadistinct;
+	else if (form->stadistinct < 0)
+		stats.distinct = -form->stadistinct * rows;
+	return stats;
+}
+
 /* Statistics of a plain column, or guesses from its type. */
 static ColumnStats
 column_stats(Oid relid, AttrNumber attnum, double rows, bool inherit)
@@ -132,14 +146,7 @@ column_stats(Oid relid, AttrNumber attnum, double rows, bool inherit)
 						  Int16GetDatum(attnum), BoolGetDatum(inherit));
 	if (HeapTupleIsValid(tup))
 	{
-		Form_pg_statistic form = (Form_pg_statistic) GETSTRUCT(tup);
-
-		stats.width = form->stawidth;
-		stats.null_frac = form->stanullfrac;
-		if (form->stadistinct > 0)
-			stats.distinct = form->stadistinct;
-		else if (form->stadistinct < 0)
-			stats.distinct = -form->stadistinct * rows;
+		stats = read_statistic(tup, rows);
 		ReleaseSysCache(tup);
 	}
 	stats.distinct = Max(1.0, stats.distinct);
@@ -337,9 +344,15 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 		else
 		{
 			Node	   *node = (Node *) lfirst(expr);
+			HeapTuple	statistic;
 
 			type = exprType(node);
 			stats = expression_stats(def, node, inherit);
+			statistic = def->expr_stats == NIL ? NULL :
+				list_nth(def->expr_stats,
+						 list_cell_number(def->exprs, expr));
+			if (statistic)
+				stats = read_statistic(statistic, def->rows);
 			expr = lnext(def->exprs, expr);
 		}
 		if (def->attnum[i] != 0 && excludes_nulls(def, def->attnum[i]))

@@ -26,6 +26,7 @@
 #include "sandbox.h"
 #include "sql_array.h"
 #include "statement.h"
+#include "whatif_stats.h"
 
 PG_FUNCTION_INFO_V1(glperf_whatif);
 
@@ -175,9 +176,11 @@ whatif_work(void *arg)
 	GlperfStatement stmt = {0};
 	GlperfAnalysed analysed;
 	GlperfWhatif before = {0};
+	GlperfProbes probes = {CurrentMemoryContext, NIL};
 
 	call->whatif.defs = palloc(sizeof(GlperfIndexDef *) * (call->nddl + 1));
 	call->whatif.hidden = palloc(sizeof(Oid));
+	call->whatif.probes = &probes;
 	call->sizes = MemoryContextAllocZero(call->caller,
 										 sizeof(int64) * (call->nddl + 1));
 

@@ -1,0 +1,37 @@
+/*
+ * whatif_stats.h
+ *		Statistics that the planner would have if an index existed.
+ */
+#ifndef GLPERF_WHATIF_STATS_H
+#define GLPERF_WHATIF_STATS_H
+
+#include "compat.h"
+
+#include "access/htup.h"
+
+#include "index_def.h"
+
+/* Ends of columns that were looked up; lives as long as its context. */
+typedef struct GlperfProbes
+{
+	MemoryContext context;
+	List	   *ends;			/* ColumnEnds *, see whatif_stats.c */
+} GlperfProbes;
+
+/*
+ * glperf_whatif_set_stats -- what ANALYZE would say about def's expressions
+ *
+ * Evaluates them on some rows of the table and keeps the result in
+ * def->expr_stats, in def's own memory context.  Leaves out expressions that
+ * call code which the current role had better not run (glperf_trust_run()),
+ * and tables that it may not read in full.  Locks the table in ACCESS SHARE
+ * mode.
+ *
+ * Errors:	those of the expressions, as CREATE INDEX would raise them.
+ */
+extern void glperf_whatif_set_stats(GlperfIndexDef *def);
+
+/* Hook into the planner's search for statistics. */
+extern void glperf_whatif_stats_init(void);
+
+#endif							/* GLPERF_WHATIF_STATS_H */
