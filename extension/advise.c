@@ -610,9 +610,11 @@ glperf_advise(const GlperfAdviceOptions *options)
 	advice->candidates.context = context;
 	advice->probes.context = context;
 	advice->candidates.limit = MAX_CANDIDATES;
+	advice->statistics.context = context;
 
 	load(advice);
 	glperf_advise_harvest(advice);
+	glperf_advise_missing_statistics(advice);
 	weigh(advice);
 	prepare_candidates(advice);
 	mark_relevant(advice);

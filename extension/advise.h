@@ -12,6 +12,7 @@
 #include "access_cost.h"
 #include "candidates.h"
 #include "select.h"
+#include "statistics_advice.h"
 #include "whatif.h"
 #include "whatif_stats.h"
 #include "workload.h"
@@ -110,6 +111,7 @@ typedef struct GlperfAdvice
 	GlperfWriteCost *write_costs;	/* [candidate] */
 	List	   *real_used;		/* Oid list: existing indexes in plans */
 	GlperfProbes probes;		/* ends of columns */
+	GlperfStatisticsSet statistics; /* that are missing */
 	int			planner_calls;
 	GlperfSelection selection;
 	GlperfRecommendation *recommendations;
@@ -136,6 +138,12 @@ extern GlperfAdvice *glperf_advise(const GlperfAdviceOptions *options);
 
 /* Analyse and plan as things are; collect candidates and writes. */
 extern void glperf_advise_harvest(GlperfAdvice *advice);
+
+/*
+ * Find out which statistics are missing, and harvest the statements concerned
+ * again as if they existed.
+ */
+extern void glperf_advise_missing_statistics(GlperfAdvice *advice);
 
 /* Plan each statement with its best candidates, then without those, ... */
 extern void glperf_advise_peel(GlperfAdvice *advice);

@@ -44,6 +44,7 @@ typedef struct PlanJob
 	uint64	   *used;
 	double		cost;
 	bool		repair;			/* mend the text first */
+	bool		again;			/* harvested before, without statistics */
 } PlanJob;
 
 bool
@@ -62,7 +63,7 @@ note_writes(PlanJob *job, Query *query)
 {
 	GlperfWorkItem *item = job->statement->item;
 
-	if (job->planned == &job->statement->planned[0])
+	if (job->planned == &job->statement->planned[0] && !job->again)
 		job->advice->writes = glperf_write_note(job->advice->writes, query,
 												item->rows * item->per_day,
 												job->advice->context);
@@ -84,6 +85,20 @@ note_real_indexes(PlanJob *job, const GlperfWhatif *whatif,
 	MemoryContextSwitchTo(old);
 }
 
+/* Harvest callback: what an index and what statistics could do for rel. */
+static void
+harvest_relation(void *arg, PlannerInfo *root, RelOptInfo *rel,
+				 RangeTblEntry *rte)
+{
+	PlanJob    *job = arg;
+
+	if (!job->again)
+		glperf_statistics_observe(&job->advice->statistics,
+								  job->statement - job->advice->statements,
+								  root, rel, rte);
+	glperf_candidates_harvest(&job->planned->harvest, root, rel, rte);
+}
+
 /* The work of a PlanJob. */
 static void
 plan_work(void *arg)
@@ -99,6 +114,8 @@ plan_work(void *arg)
 	glperf_statement_analyse(job->stmt, &analysed);
 	whatif.max_visible = MAX_VISIBLE;
 	whatif.probes = &job->advice->probes;
+	if (job->advice->statistics.wanted)
+		whatif.statistics = &job->advice->statistics;
 	if (job->config)
 	{
 		whatif.defs = job->advice->defs;
@@ -107,8 +124,8 @@ plan_work(void *arg)
 	}
 	else
 	{
-		whatif.harvest = glperf_candidates_harvest;
-		whatif.harvest_arg = &job->planned->harvest;
+		whatif.harvest = harvest_relation;
+		whatif.harvest_arg = job;
 		job->planned->open_params = analysed.open_params;
 	}
 	job->cost = 0;
@@ -167,7 +184,7 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 				 GlperfPlanned *planned, GlperfFailure *failure)
 {
 	GlperfStatement *stmt = &planned->instance->stmt;
-	PlanJob		job = {advice, statement, planned, stmt, NULL, NULL, 0, false};
+	PlanJob		job = {advice, statement, planned, stmt, NULL, NULL, 0, false, false};
 
 	planned->harvest.set = &advice->candidates;
 	planned->matrix = MemoryContextAllocZero(advice->context,
@@ -263,6 +280,55 @@ glperf_advise_harvest(GlperfAdvice *advice)
 	}
 }
 
+/* For glperf_statistics_find(). */
+static bool
+stop_finding(void *arg)
+{
+	return glperf_advise_out_of_time((GlperfAdvice *) arg);
+}
+
+/* Harvest a statement once more, as if the missing statistics existed. */
+static void
+harvest_again(GlperfAdvice *advice, GlperfAdviceStatement *statement)
+{
+	for (int p = 0; p < statement->nplanned; p++)
+	{
+		GlperfPlanned *planned = &statement->planned[p];
+		GlperfFailure failure = {0};
+		GlperfMatrix *before = planned->matrix;
+		PlanJob		job = {advice, statement, planned, &planned->instance->stmt,
+		NULL, NULL, 0, false, true};
+
+		/* what was taken apart before rests on wrong numbers of rows */
+		planned->matrix = MemoryContextAllocZero(advice->context,
+												 sizeof(GlperfMatrix));
+		planned->matrix->context = advice->context;
+		if (run_job(&job, &failure))
+			planned->base_cost = job.cost;
+		else
+			planned->matrix = before;
+	}
+	mark_supported(advice, statement);
+}
+
+void
+glperf_advise_missing_statistics(GlperfAdvice *advice)
+{
+	List	   *concerned = NIL;
+	ListCell   *lc;
+
+	glperf_statistics_find(&advice->statistics, stop_finding, advice);
+	foreach(lc, advice->statistics.wanted)
+	{
+		GlperfStatistics *wanted = lfirst(lc);
+
+		if (wanted->recomputed)
+			concerned = list_concat_unique_int(concerned, wanted->statements);
+	}
+	foreach(lc, concerned)
+		harvest_again(advice, &advice->statements[lfirst_int(lc)]);
+}
+
 /* Room for the result of one more plan. */
 static GlperfCost *
 new_cost(GlperfAdvice *advice, GlperfPlanned *planned)
@@ -341,7 +407,7 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	job = (PlanJob)
 	{
 		advice, statement, planned, &planned->instance->stmt, cost->config,
-			cost->used, 0, false
+			cost->used, 0, false, false
 	};
 	/* a table may be locked just now: then count on no gain */
 	if (run_job(&job, &failure))

@@ -10,6 +10,7 @@
 #include "advise.h"
 
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -19,6 +20,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+
+#include "sandbox.h"
 
 /* Statistics are stale when this share of the rows has changed since. */
 #define STALE_SHARE		0.2
@@ -145,12 +148,23 @@ statistics_fault(Oid relid)
 	return NULL;
 }
 
+/* Make the last recommendation the first one. */
+static void
+move_to_front(GlperfAdvice *advice)
+{
+	GlperfRecommendation last =
+	advice->recommendations[advice->nrecommendations - 1];
+
+	memmove(advice->recommendations + 1, advice->recommendations,
+			sizeof(GlperfRecommendation) * (advice->nrecommendations - 1));
+	advice->recommendations[0] = last;
+}
+
 /* Advise ANALYZE for one table, and doubt the advice that lacked it. */
 static void
 add_analyze(GlperfAdvice *advice, Oid relid, char *fault)
 {
 	GlperfRecommendation *rec;
-	GlperfRecommendation first;
 	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 	char	   *table = get_rel_name(relid);
 
@@ -171,11 +185,121 @@ add_analyze(GlperfAdvice *advice, Oid relid, char *fault)
 	rec->ddl = psprintf("ANALYZE %s", quote_qualified_identifier(schema, table));
 	rec->steps = list_make1(rec->ddl);
 	rec->reasons = list_make1(fault);
-	/* to the front */
-	first = *rec;
-	memmove(advice->recommendations + 1, advice->recommendations,
-			sizeof(GlperfRecommendation) * (advice->nrecommendations - 1));
-	advice->recommendations[0] = first;
+	move_to_front(advice);
+}
+
+/* One statistics object to be worded, inside the sandbox. */
+typedef struct StatisticsJob
+{
+	GlperfAdvice *advice;
+	GlperfStatistics *statistics;
+	GlperfRecommendation *rec;
+	char	   *columns;
+} StatisticsJob;
+
+/* Names and DDL of one statistics object. */
+static void
+word_statistics(void *arg)
+{
+	StatisticsJob *job = arg;
+	Oid			relid = job->statistics->relid;
+	Relation	table = relation_open(relid, AccessShareLock);
+	MemoryContext old = MemoryContextSwitchTo(job->advice->context);
+	GlperfRecommendation *rec = job->rec;
+	StringInfoData ddl;
+	ListCell   *lc;
+
+	rec->schema = get_namespace_name(get_rel_namespace(relid));
+	rec->table = get_rel_name(relid);
+	rec->steps = glperf_statistics_steps(job->statistics);
+	rec->undo = glperf_statistics_undo(job->statistics);
+	initStringInfo(&ddl);
+	foreach(lc, rec->steps)
+		appendStringInfo(&ddl, "%s%s", ddl.len > 0 ? ";\n" : "",
+						 (char *) lfirst(lc));
+	rec->ddl = ddl.data;
+	job->columns = glperf_statistics_columns(job->statistics);
+	MemoryContextSwitchTo(old);
+	relation_close(table, NoLock);
+}
+
+/* Reasons of one statistics object, and a remark on the indexes beside it. */
+static void
+explain_statistics(GlperfAdvice *advice, StatisticsJob *job)
+{
+	GlperfStatistics *statistics = job->statistics;
+	GlperfRecommendation *rec = job->rec;
+	ListCell   *lc;
+
+	rec->reasons = list_make1(statistics->existing ?
+							  psprintf("the statistics %s on %s have no data yet",
+									   statistics->existing, job->columns) :
+							  psprintf("the planner lacks statistics on %s",
+									   job->columns));
+	rec->reasons = list_concat(rec->reasons, statistics->findings);
+	rec->reasons = lappend(rec->reasons, statistics->recomputed ?
+						   "indexes are judged as if these statistics existed" :
+						   "what they change in plans is unknown until ANALYZE");
+	rec->helped = list_length(statistics->statements);
+	foreach(lc, statistics->statements)
+	{
+		int64	   *queryid = palloc(sizeof(int64));
+
+		*queryid = advice->statements[lfirst_int(lc)].item->queryid;
+		rec->queryids = lappend(rec->queryids, queryid);
+	}
+	rec->confidence = statistics->tuple || statistics->expr == NULL ?
+		"high" : "medium";
+	for (int r = 0; r < advice->nrecommendations; r++)
+	{
+		GlperfRecommendation *index = &advice->recommendations[r];
+		bool		concerns = false;
+
+		if (index->candidate < 0 ||
+			advice->defs[index->candidate]->relid != statistics->relid)
+			continue;
+		foreach(lc, statistics->statements)
+			concerns |= bitset_get(advice->statements[lfirst_int(lc)].used,
+								   index->candidate);
+		if (!concerns)
+			continue;
+		index->reasons = lappend(index->reasons, statistics->recomputed ?
+								 psprintf("its gain was computed as if the statistics on %s existed: create them first",
+										  job->columns) :
+								 psprintf("confidence: the planner lacks statistics on %s: create them and ask again first",
+										  job->columns));
+		if (!statistics->recomputed)
+			index->confidence = "low";
+	}
+}
+
+/* Statistics to create, or to fill. */
+static void
+add_missing_statistics(GlperfAdvice *advice)
+{
+	ListCell   *lc;
+
+	foreach(lc, advice->statistics.wanted)
+	{
+		GlperfRecommendation rec = {0};
+		StatisticsJob job = {advice, lfirst(lc), &rec, NULL};
+		GlperfFailure failure = {0};
+		MemoryContext old;
+
+		rec.candidate = -1;
+		rec.action = job.statistics->existing ? "analyze" : "create statistics";
+		if (!glperf_sandbox_run_on_table(job.statistics->relid,
+										 word_statistics, &job, &failure))
+		{
+			advice->complete = false;
+			continue;
+		}
+		old = MemoryContextSwitchTo(advice->context);
+		explain_statistics(advice, &job);
+		MemoryContextSwitchTo(old);
+		*append_recommendation(advice) = rec;
+		move_to_front(advice);
+	}
 }
 
 void
@@ -183,6 +307,7 @@ glperf_advise_statistics(GlperfAdvice *advice)
 {
 	List	   *seen = NIL;
 
+	add_missing_statistics(advice);
 	for (int s = 0; s < advice->nstatements; s++)
 		for (int p = 0; p < advice->statements[s].nplanned; p++)
 		{

@@ -133,6 +133,16 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 	table_beginscan_tidrange(rel, snapshot, from, to)
 #endif
 
+/* 15 keeps the data of extended statistics by inheritance. */
+#if PG_VERSION_NUM >= 150000
+#define glperf_search_statext_data(oid) \
+	SearchSysCache2(STATEXTDATASTXOID, ObjectIdGetDatum(oid), \
+					BoolGetDatum(false))
+#else
+#define glperf_search_statext_data(oid) \
+	SearchSysCache1(STATEXTDATASTXOID, ObjectIdGetDatum(oid))
+#endif
+
 /* MERGE came with 15. */
 #if PG_VERSION_NUM >= 150000
 #define GLPERF_HAVE_MERGE

@@ -22,6 +22,7 @@ void
 _PG_init(void)
 {
 	glperf_whatif_init();
+	glperf_statistics_init();
 	glperf_collector_init(process_shared_preload_libraries_in_progress);
 }
 

@@ -16,6 +16,7 @@
  * memory be requested.
  */
 extern void glperf_whatif_init(void);
+extern void glperf_statistics_init(void);
 extern void glperf_collector_init(bool preloaded);
 
 #endif							/* GLPERF_H */

@@ -39,6 +39,7 @@
 #include "bitset.h"
 #include "glperf.h"
 #include "statement.h"
+#include "statistics_advice.h"
 #include "whatif_stats.h"
 
 /* first of the OIDs given to made-up indexes; they count down from here */
@@ -242,6 +243,7 @@ add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
 	if (active == NULL || inhparent)
 		return;
 	hide_indexes(rel);
+	glperf_statistics_attach(active->statistics, table, rel);
 	if (active->max_visible > 0)
 		rel->allvisfrac = Min(rel->allvisfrac, active->max_visible);
 	for (int i = 0; i < active->ndefs; i++)
@@ -292,6 +294,9 @@ whatif_set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
 {
 	if (prev_set_rel_pathlist)
 		prev_set_rel_pathlist(root, rel, rti, rte);
+	if (active && active->statistics)
+		glperf_statistics_correct(active->statistics, &active->corrections,
+								  root, rel, rte);
 	if (active && active->harvest && rte->rtekind == RTE_RELATION)
 		active->harvest(active->harvest_arg, root, rel, rte);
 	if (active && active->matrix && rte->rtekind == RTE_RELATION)
@@ -372,6 +377,7 @@ glperf_whatif_plan(GlperfWhatif *whatif, Query *query, const char *text,
 
 	/* the planner scribbles on its input */
 	query = copyObject(query);
+	whatif->corrections = NIL;
 	active = whatif;
 	PG_TRY();
 	{

@@ -23,6 +23,7 @@
  */
 struct GlperfMatrix;
 struct GlperfProbes;
+struct GlperfStatisticsSet;
 
 typedef struct GlperfWhatif
 {
@@ -54,6 +55,10 @@ typedef struct GlperfWhatif
 	bool		collect;
 	List	   *rels;
 	RelOptInfo *final_rel;
+
+	/* When set: plan as if these statistics existed. */
+	const struct GlperfStatisticsSet *statistics;
+	List	   *corrections;	/* GlperfCorrection *, of this call */
 } GlperfWhatif;
 
 /*

@@ -165,16 +165,16 @@ make_statistic(const VacAttrStats *stats)
 	return result;
 }
 
-/* Let the type's own method turn sampled values into statistics. */
-static HeapTuple
-analyse_sample(ExprSample *sample, Node *expr, Oid collation, double rows)
+HeapTuple
+glperf_whatif_analyse(Datum *sampled, bool *nulls, int n, Node *expr,
+					  Oid collation, double rows)
 {
 	VacAttrStats *stats = palloc0(sizeof(VacAttrStats));
 	HeapTuple	type = SearchSysCacheCopy1(TYPEOID,
 										   ObjectIdGetDatum(exprType(expr)));
 	bool		ok;
 
-	if (!HeapTupleIsValid(type) || sample->n == 0)
+	if (!HeapTupleIsValid(type) || n == 0)
 		return NULL;
 	glperf_set_default_stats_target(stats);
 	stats->attrtypid = exprType(expr);
@@ -182,8 +182,8 @@ analyse_sample(ExprSample *sample, Node *expr, Oid collation, double rows)
 	stats->attrtype = (Form_pg_type) GETSTRUCT(type);
 	stats->attrcollid = OidIsValid(collation) ? collation : exprCollation(expr);
 	stats->anl_context = CurrentMemoryContext;
-	stats->exprvals = sample->values;
-	stats->exprnulls = sample->nulls;
+	stats->exprvals = sampled;
+	stats->exprnulls = nulls;
 	stats->rowstride = 1;
 	for (int k = 0; k < STATISTIC_NUM_SLOTS; k++)
 	{
@@ -198,7 +198,7 @@ analyse_sample(ExprSample *sample, Node *expr, Oid collation, double rows)
 		ok = std_typanalyze(stats);
 	if (!ok || stats->compute_stats == NULL)
 		return NULL;
-	stats->compute_stats(stats, fetch_value, sample->n, Max(rows, sample->n));
+	stats->compute_stats(stats, fetch_value, n, Max(rows, n));
 	return stats->stats_valid ? make_statistic(stats) : NULL;
 }
 
@@ -223,7 +223,8 @@ expression_statistic(const GlperfIndexDef *def, int n, Oid collation)
 	foreach(lc, tables)
 		sample_table(&sample, def, n, lfirst_oid(lc),
 					 Max(1, STATS_BLOCKS / Max(1, leaves)));
-	return analyse_sample(&sample, expr, collation, def->rows);
+	return glperf_whatif_analyse(sample.values, sample.nulls, sample.n, expr,
+								 collation, def->rows);
 }
 
 void

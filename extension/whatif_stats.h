@@ -31,6 +31,16 @@ typedef struct GlperfProbes
  */
 extern void glperf_whatif_set_stats(GlperfIndexDef *def);
 
+/*
+ * glperf_whatif_analyse -- what ANALYZE would say about n values of expr
+ *
+ * Lets the type's own method turn a sample of a table of so many rows into a
+ * row of pg_statistic, in CurrentMemoryContext; NULL when it cannot.
+ */
+extern HeapTuple glperf_whatif_analyse(Datum *values, bool *nulls, int n,
+									   Node *expr, Oid collation,
+									   double rows);
+
 /* Hook into the planner's search for statistics. */
 extern void glperf_whatif_stats_init(void);
 

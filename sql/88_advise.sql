@@ -267,7 +267,8 @@ line" > ''it''''s'' AND "select" = 7 ORDER BY "se""lect" DESC LIMIT 3'
 	UNION ALL
 	SELECT 101, 'SELECT * FROM "advise; DROP"."ta""ble ''--" WHERE upper("new
 line") = ''7''') q,
-	glperf.advise_indexes(workload => statement(query)) a;
+	glperf.advise_indexes(workload => statement(query)) a
+WHERE action = 'create';
 SELECT count(*), count(DISTINCT index_name) AS names, max(octet_length(index_name)) <= 63 AS fit,
 	bool_and(cardinality(steps) = 1 AND steps[1] = ddl) AS steps_are_ddl
 FROM hostile;
