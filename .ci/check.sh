@@ -11,7 +11,8 @@
 #	unit/select			one C unit test
 #	build indent lint	one gate
 #
-# Environment: PG_CONFIG, TMPDIR, KEEP=1 (keep the scratch directory).
+# Environment: PG_CONFIG, TMPDIR, KEEP=1 (keep the scratch directory),
+# GLPERF_COPT (more compiler flags).
 # Ends with "N passed, N failed"; exit status 1 on any failure.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -111,7 +112,7 @@ gate()
 	fi
 }
 MK=(make -s PG_CONFIG="$P" with_llvm=no)
-copt=$(echo $CHECK_COPT)
+copt=$(echo $CHECK_COPT ${GLPERF_COPT:-})
 build()
 {
 	"${MK[@]}" COPT="$copt" all && "${MK[@]}" clean &&
@@ -120,7 +121,7 @@ build()
 if [[ " ${gates[*]} " == *" build "* ]]; then
 	gate build build || finish
 else
-	run "${MK[@]}" all install || { tally build 0 1; finish; }
+	run "${MK[@]}" COPT="${GLPERF_COPT:-}" all install || { tally build 0 1; finish; }
 fi
 export GLPERF_OBJDIR=$W/src
 [[ " ${gates[*]} " != *" indent "* ]] || gate indent bash .ci/indent.sh --check || true
