@@ -58,6 +58,14 @@ static int	nesting_level = 0;	/* statements running around this one */
 static OpenStatement open_statements[MAX_OPEN];
 static int	nopen = 0;
 
+/*
+ * The client's statement that runs, if nesting_level is above 0; its id is in
+ * glperf_backend_slot.
+ */
+static uint64 running_since = 0;
+static const char *running_text = NULL;
+static bool running_utility = false;
+
 /* Id of the utility statement analysed last. */
 static uint64 utility_queryid = 0;
 
@@ -66,7 +74,6 @@ static shmem_startup_hook_type prev_shmem_startup = NULL;
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static ExecutorRun_hook_type prev_ExecutorRun = NULL;
 static ExecutorFinish_hook_type prev_ExecutorFinish = NULL;
-static ExecutorEnd_hook_type prev_ExecutorEnd = NULL;
 static ProcessUtility_hook_type prev_ProcessUtility = NULL;
 
 /* See collector.h. */
@@ -138,20 +145,76 @@ counting(uint64 queryid)
 		!IsParallelWorker();
 }
 
+/* Does the statement do nothing any more once all its rows were fetched? */
+static inline bool
+only_reads(QueryDesc *query)
+{
+	return query->operation == CMD_SELECT &&
+		!query->plannedstmt->hasModifyingCTE;
+}
+
 /* Count an execution that ended, at the present nesting level. */
-static inline void
+static pg_noinline void
 count_execution(uint64 queryid, bool utility, const char *text, uint64 ns,
 				bool failed)
 {
 	int			cell = glperf_histogram_cell(ns);
+	Oid			userid = GetUserId();
+	bool		toplevel = nesting_level == 0;
+	GlperfRecentStatement *recent = glperf_store_recent(queryid);
+	GlperfStoreEntry *entry;
 
-	glperf_store_count((int64) queryid, GetUserId(), nesting_level == 0,
-					   utility, cell, ns, failed);
-	if (likely(nesting_level == 0))
+	if (recent->queryid != queryid ||
+		recent->who != glperf_store_who(userid, toplevel))
+		glperf_store_meet(recent, queryid, userid, toplevel);
+	entry = recent->entry;
+	if (pg_atomic_read_u64(&entry->key) != recent->key)
+		entry = glperf_store_find(recent->key, queryid, userid, toplevel,
+								  utility);
+	glperf_store_add(entry, cell, ns, failed);
+	if (toplevel)
 	{
 		glperf_endpoints_count(text, cell, ns, failed);
 		glperf_waits_running(0);
 	}
+}
+
+/*
+ * The process ends within a statement: it was terminated.  The error's count
+ * is up to errors.c.
+ */
+static void
+count_terminated(int code, Datum arg)
+{
+	uint64		queryid = glperf_backend_slot->queryid;
+
+	if (nesting_level == 0 || queryid == 0 || running_since == 0)
+		return;
+	nesting_level = 0;
+	count_execution(queryid, running_utility, running_text,
+					clock_ns() - running_since, true);
+}
+
+/* What a process does before its first statement is counted. */
+static pg_noinline void
+begin_counting(void)
+{
+	static bool begun = false;
+
+	if (begun)
+		return;
+	begun = true;
+	glperf_waits_attach();
+	before_shmem_exit(count_terminated, (Datum) 0);
+}
+
+/* Note what the client's statement is that begins to run; returns the time. */
+static inline uint64
+begin_running(uint64 queryid, const char *text)
+{
+	glperf_waits_running(queryid);
+	running_text = text;
+	return running_since = clock_ns();
 }
 
 /*
@@ -175,8 +238,26 @@ close_statement(QueryDesc *query)
 }
 
 /*
+ * A cursor that was not fetched from to its end is closed, or its transaction
+ * ends: count it, unless that is because it was rolled back.
+ */
+static void
+count_cursor(void *arg)
+{
+	QueryDesc  *query = arg;
+	int64		ns = close_statement(query);
+
+	if (ns >= 0 && IsTransactionState())
+		count_execution(query->plannedstmt->queryId, false, query->sourceText,
+						(uint64) ns, false);
+}
+
+/*
  * Add to the time of an execution that goes on.  Beyond MAX_OPEN at once, which
  * takes that many half-fetched cursors, each fetch is counted as an execution.
+ *
+ * That a cursor ends shows when its memory is given back: an ExecutorEnd hook
+ * would be paid for by every statement.
  */
 static void
 add_time(QueryDesc *query, uint64 ns)
@@ -189,14 +270,24 @@ add_time(QueryDesc *query, uint64 ns)
 			return;
 		}
 	}
-	if (nopen < MAX_OPEN)
+	if (nopen == MAX_OPEN)
 	{
-		open_statements[nopen].query = query;
-		open_statements[nopen++].ns = ns;
-	}
-	else
 		count_execution(query->plannedstmt->queryId, false, query->sourceText,
 						ns, false);
+		return;
+	}
+	if (only_reads(query))
+	{
+		MemoryContext context = query->estate->es_query_cxt;
+		MemoryContextCallback *callback;
+
+		callback = MemoryContextAlloc(context, sizeof(*callback));
+		callback->func = count_cursor;
+		callback->arg = query;
+		MemoryContextRegisterResetCallback(context, callback);
+	}
+	open_statements[nopen].query = query;
+	open_statements[nopen++].ns = ns;
 }
 
 /*
@@ -216,14 +307,6 @@ count_failure(QueryDesc *query, uint64 ns)
 	glperf_errors_caught((int64) queryid);
 }
 
-/* Does the statement do nothing any more once all its rows were fetched? */
-static inline bool
-only_reads(QueryDesc *query)
-{
-	return query->operation == CMD_SELECT &&
-		!query->plannedstmt->hasModifyingCTE;
-}
-
 /*
  * Part of a statement ran: a fetch from a cursor, or a statement that has
  * triggers to run yet.  When a cursor is fetched from again after it was
@@ -241,36 +324,38 @@ count_part(QueryDesc *query, bool first, uint64 ns)
 }
 
 /* A statement, or the first fetch from it, is about to run. */
-static inline void
+static void
 begin_statement(QueryDesc *query, uint64 queryid)
 {
-	/* a leftover of a subtransaction's cursor, at the same address */
-	if (unlikely(nopen > 0))
+	/* a leftover of what a subtransaction wrote, at the same address */
+	if (nopen > 0)
 		close_statement(query);
-	if (nesting_level == 0 && glperf_sample_parameters)
-		glperf_samples_note(query, queryid);
+	if (nesting_level == 0)
+	{
+		GlperfRecentStatement *recent = glperf_store_recent(queryid);
+
+		if (recent->queryid != queryid)
+			glperf_store_meet(recent, queryid, GetUserId(), true);
+		glperf_samples_note(query, queryid, &recent->throttle);
+	}
 }
 
-/*
- * Run a statement or fetch from it, having sampled it if it is its turn.  What
- * is asked for all its rows at once, as most are, is counted here and leaves
- * nothing to remember.
- */
-static void
-run_statement(GLPERF_EXECUTOR_RUN_PARAMS)
+/* Run a statement that writes, fetch from one, or run one in a function. */
+static pg_noinline void
+run_part(GLPERF_EXECUTOR_RUN_PARAMS)
 {
 	uint64		queryid = queryDesc->plannedstmt->queryId;
 	bool		count_it = counting(queryid);
 	bool		first = !queryDesc->already_executed;
 	uint64		start = 0;
 
-	if (likely(count_it))
+	if (count_it)
 	{
+		begin_counting();
 		if (first)
 			begin_statement(queryDesc, queryid);
-		if (nesting_level == 0)
-			glperf_waits_running(queryid);
-		start = clock_ns();
+		start = nesting_level == 0 ?
+			begin_running(queryid, queryDesc->sourceText) : clock_ns();
 	}
 
 	nesting_level++;
@@ -291,15 +376,91 @@ run_statement(GLPERF_EXECUTOR_RUN_PARAMS)
 	PG_END_TRY();
 	nesting_level--;
 
-	if (likely(count_it))
+	if (count_it)
 	{
 		uint64		ns = clock_ns() - start;
 
-		if (likely(first && count == 0 && only_reads(queryDesc)))
+		if (first && count == 0 && only_reads(queryDesc))
 			count_execution(queryid, false, queryDesc->sourceText, ns, false);
 		else
 			count_part(queryDesc, first, ns);
 	}
+}
+
+/*
+ * A statement that this process has not run lately; false if it is not to be
+ * counted as the client's.  What a parallel worker runs is nested for good.
+ */
+static pg_noinline bool
+meet_statement(GlperfRecentStatement *recent, uint64 queryid)
+{
+	if (IsParallelWorker())
+		nesting_level = 1;
+	if (!counting(queryid) || IsParallelWorker())
+		return false;
+	begin_counting();
+	glperf_store_meet(recent, queryid, GetUserId(), true);
+	return true;
+}
+
+/*
+ * Run a statement, having sampled it if it is its turn.
+ *
+ * Here is the hot path: a client's SELECT that is asked for all its rows at
+ * once, as most are, is counted here and leaves nothing to remember.  No lock,
+ * no allocation, no system call; two clock reads and two atomic additions.
+ */
+static void
+run_statement(GLPERF_EXECUTOR_RUN_PARAMS)
+{
+	uint64		queryid = queryDesc->plannedstmt->queryId;
+	GlperfRecentStatement *recent = glperf_store_recent(queryid);
+	GlperfStoreEntry *entry;
+	uint64		key;
+	uint64		ns;
+	int			cell;
+
+	if (unlikely(nesting_level > 0 || count > 0 ||
+				 queryDesc->already_executed || !only_reads(queryDesc) ||
+				 glperf_track == GLPERF_TRACK_NONE) ||
+		(unlikely(recent->queryid != queryid ||
+				  recent->who != glperf_store_who(GetUserId(), true)) &&
+		 !meet_statement(recent, queryid)))
+	{
+		run_part(GLPERF_EXECUTOR_RUN_ARGS);
+		return;
+	}
+
+	glperf_samples_note(queryDesc, queryid, &recent->throttle);
+	/* these need not be remembered any more when the statement has run */
+	key = recent->key;
+	entry = recent->entry;
+	begin_running(queryid, queryDesc->sourceText);
+
+	nesting_level = 1;
+	PG_TRY();
+	{
+		if (prev_ExecutorRun)
+			prev_ExecutorRun(GLPERF_EXECUTOR_RUN_ARGS);
+		else
+			standard_ExecutorRun(GLPERF_EXECUTOR_RUN_ARGS);
+	}
+	PG_CATCH();
+	{
+		nesting_level = 0;
+		count_failure(queryDesc, clock_ns() - running_since);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	nesting_level = 0;
+
+	ns = clock_ns() - running_since;
+	cell = glperf_histogram_cell(ns);
+	if (unlikely(pg_atomic_read_u64(&entry->key) != key))
+		entry = glperf_store_find(key, queryid, GetUserId(), true, false);
+	glperf_store_add(entry, cell, ns, false);
+	glperf_endpoints_count(running_text, cell, ns, false);
+	glperf_waits_running(0);
 }
 
 /* Run the AFTER triggers of a statement that wrote, and count it. */
@@ -353,29 +514,6 @@ finish_statement(QueryDesc *queryDesc)
 		prev_ExecutorFinish(queryDesc);
 	else
 		standard_ExecutorFinish(queryDesc);
-}
-
-/* A cursor that was not fetched from to its end is closed: count it. */
-static pg_noinline void
-end_cursor(QueryDesc *queryDesc)
-{
-	int64		ns = close_statement(queryDesc);
-
-	if (ns >= 0)
-		count_execution(queryDesc->plannedstmt->queryId, false,
-						queryDesc->sourceText, (uint64) ns, false);
-}
-
-/* A statement ends. */
-static void
-end_statement(QueryDesc *queryDesc)
-{
-	if (unlikely(nopen > 0))
-		end_cursor(queryDesc);
-	if (prev_ExecutorEnd)
-		prev_ExecutorEnd(queryDesc);
-	else
-		standard_ExecutorEnd(queryDesc);
 }
 
 /*
@@ -432,9 +570,10 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 		queryid = 0;
 	if (queryid != 0)
 	{
-		if (nesting_level == 0)
-			glperf_waits_running(queryid);
-		start = clock_ns();
+		begin_counting();
+		running_utility = nesting_level == 0;
+		start = nesting_level == 0 ?
+			begin_running(queryid, queryString) : clock_ns();
 	}
 
 	nesting_level += !passes;
@@ -450,6 +589,8 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	PG_CATCH();
 	{
 		nesting_level -= !passes;
+		if (nesting_level == 0)
+			running_utility = false;
 		if (queryid != 0 && nesting_level == 0)
 		{
 			count_execution(queryid, true, queryString, clock_ns() - start,
@@ -460,6 +601,8 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	}
 	PG_END_TRY();
 	nesting_level -= !passes;
+	if (nesting_level == 0)
+		running_utility = false;
 	if (queryid != 0)
 		count_execution(queryid, true, NULL, clock_ns() - start, false);
 }
@@ -501,8 +644,6 @@ glperf_collector_init(bool preloaded)
 	ExecutorRun_hook = run_statement;
 	prev_ExecutorFinish = ExecutorFinish_hook;
 	ExecutorFinish_hook = finish_statement;
-	prev_ExecutorEnd = ExecutorEnd_hook;
-	ExecutorEnd_hook = end_statement;
 	prev_ProcessUtility = ProcessUtility_hook;
 	ProcessUtility_hook = run_utility;
 	RegisterXactCallback(end_transaction, NULL);

@@ -53,10 +53,13 @@ typedef struct StoreShared
 	uint64		evicted;
 } StoreShared;
 
-GlperfStatementCache glperf_statement_cache[GLPERF_STATEMENT_CACHE];
+GlperfRecentStatement glperf_recent[GLPERF_RECENT_STATEMENTS];
+
+/* What has not been looked up yet; its key is that of no statement. */
+static GlperfStoreEntry nowhere;
 
 static StoreShared *shared = NULL;
-static GlperfStatement *places = NULL;	/* place 0: what has none at all */
+static GlperfStoreEntry *places = NULL; /* place 0: what has none at all */
 static StoreIndex *index_slots = NULL;	/* nindex */
 static uint32 *free_places = NULL;	/* nfree of them */
 
@@ -86,14 +89,14 @@ glperf_store_shmem_size(void)
 
 	size = add_size(size, PG_CACHE_LINE_SIZE);
 	size = add_size(size, mul_size(place_count(),
-								   CACHELINEALIGN(sizeof(GlperfStatement))));
+								   CACHELINEALIGN(sizeof(GlperfStoreEntry))));
 	size = add_size(size, mul_size(index_count(), sizeof(StoreIndex)));
 	return add_size(size, mul_size(place_count(), sizeof(uint32)));
 }
 
 /* Make a place's counters zero. */
 static void
-clear_place(GlperfStatement *place)
+clear_place(GlperfStoreEntry *place)
 {
 	pg_atomic_write_u64(&place->total_ns, 0);
 	pg_atomic_write_u64(&place->max_ns, 0);
@@ -109,14 +112,14 @@ glperf_store_shmem_startup(void)
 	bool		found;
 	char	   *p;
 
-	StaticAssertStmt(sizeof(GlperfStatement) <= 2048,
+	StaticAssertStmt(sizeof(GlperfStoreEntry) <= 2048,
 					 "a statement takes at most 2 kB");
 
 	shared = ShmemInitStruct("glperf statements", glperf_store_shmem_size(),
 							 &found);
 	p = (char *) CACHELINEALIGN((char *) shared + sizeof(StoreShared));
-	places = (GlperfStatement *) p;
-	p += (Size) place_count() * sizeof(GlperfStatement);
+	places = (GlperfStoreEntry *) p;
+	p += (Size) place_count() * sizeof(GlperfStoreEntry);
 	index_slots = (StoreIndex *) p;
 	p += (Size) index_count() * sizeof(StoreIndex);
 	free_places = (uint32 *) p;
@@ -136,7 +139,7 @@ glperf_store_shmem_startup(void)
 		pg_atomic_init_u64(&places[i].errors, 0);
 		for (int c = 0; c < GLPERF_HIST_CELLS; c++)
 			pg_atomic_init_u64(&places[i].cells[c], 0);
-		places[i].state = GLPERF_STATEMENT_FREE;
+		places[i].state = GLPERF_STORE_FREE;
 
 		/* low places are given out first */
 		if (i > 0)
@@ -148,7 +151,19 @@ glperf_store_shmem_startup(void)
 	places[0].toplevel = true;
 	places[0].since = GetCurrentTimestamp();
 	pg_atomic_write_u64(&places[0].key, REMOVED + 1);
-	places[0].state = GLPERF_STATEMENT_LIVE;
+	places[0].state = GLPERF_STORE_LIVE;
+}
+
+/* Identity of a statement in the table; neither free nor REMOVED. */
+static uint64
+store_key(uint64 queryid, Oid dbid, Oid userid, bool toplevel)
+{
+	uint64		h = (uint64) userid << 32 | dbid;
+
+	h = h * UINT64CONST(0x9E3779B97F4A7C15) + (toplevel ? 0 : 0x7F4A7C15);
+	h = (h ^ queryid) * UINT64CONST(0xD6E8FEB86659FD93);
+	h ^= h >> 32;
+	return h <= REMOVED ? h + REMOVED + 1 : h;
 }
 
 /* The i-th index entry of the key's window. */
@@ -159,7 +174,7 @@ window_slot(uint64 key, int i)
 }
 
 /* Look the key up without a lock; NULL if it isn't there. */
-static GlperfStatement *
+static GlperfStoreEntry *
 look_up(uint64 key)
 {
 	for (int i = 0; i < WINDOW; i++)
@@ -182,13 +197,13 @@ look_up(uint64 key)
  * Add a statement, with the lock held and after having looked it up in vain;
  * NULL if there is no place, or no place but for the rest of a database.
  */
-static GlperfStatement *
+static GlperfStoreEntry *
 add_statement(uint64 key, int64 queryid, Oid dbid, Oid userid, bool toplevel,
 			  bool utility)
 {
 	uint32		nfree = pg_atomic_read_u32(&shared->nfree);
 	StoreIndex *slot = NULL;
-	GlperfStatement *place;
+	GlperfStoreEntry *place;
 
 	if (nfree <= (queryid == 0 ? 0 : RESERVED))
 		return NULL;
@@ -209,7 +224,7 @@ add_statement(uint64 key, int64 queryid, Oid dbid, Oid userid, bool toplevel,
 	place->toplevel = toplevel;
 	place->utility = utility;
 	place->since = GetCurrentTimestamp();
-	place->state = GLPERF_STATEMENT_LIVE;
+	place->state = GLPERF_STORE_LIVE;
 	pg_write_barrier();
 	pg_atomic_write_u64(&place->key, key);
 	pg_write_barrier();
@@ -218,51 +233,61 @@ add_statement(uint64 key, int64 queryid, Oid dbid, Oid userid, bool toplevel,
 }
 
 /* The entry for the rest of a database, with the lock held; never NULL. */
-static GlperfStatement *
+static GlperfStoreEntry *
 rest_of_database(Oid dbid)
 {
-	uint64		key = glperf_store_key(0, dbid, InvalidOid, true);
-	GlperfStatement *rest = look_up(key);
+	uint64		key = store_key(0, dbid, InvalidOid, true);
+	GlperfStoreEntry *rest = look_up(key);
 
 	if (rest == NULL && OidIsValid(dbid))
 		rest = add_statement(key, 0, dbid, InvalidOid, true, false);
 	return rest == NULL ? &places[0] : rest;
 }
 
+/*
+ * See collector_store.h.  The same statement of another role goes on with its
+ * throttle, lest roles that take turns are sampled every time.
+ */
+void
+glperf_store_meet(GlperfRecentStatement *recent, uint64 queryid, Oid userid,
+				  bool toplevel)
+{
+	if (recent->queryid != queryid)
+		memset(&recent->throttle, 0, sizeof(recent->throttle));
+	recent->queryid = queryid;
+	recent->who = glperf_store_who(userid, toplevel);
+	recent->key = store_key(queryid, MyDatabaseId, userid, toplevel);
+	recent->entry = &nowhere;
+}
+
 /* See collector_store.h. */
-GlperfStatement *
-glperf_store_find(uint64 key, int64 queryid, Oid userid, bool toplevel,
+GlperfStoreEntry *
+glperf_store_find(uint64 key, uint64 queryid, Oid userid, bool toplevel,
 				  bool utility)
 {
-	GlperfStatement *statement = look_up(key);
-	GlperfStatementCache *cached;
+	GlperfStoreEntry *entry = look_up(key);
+	GlperfRecentStatement *recent = glperf_store_recent(queryid);
 
 	/* While the table is full, nobody queues up to hear it. */
-	if (statement == NULL &&
-		pg_atomic_read_u32(&shared->nfree) <= RESERVED)
-		statement = look_up(glperf_store_key(0, MyDatabaseId, InvalidOid,
-											 true));
+	if (entry == NULL && pg_atomic_read_u32(&shared->nfree) <= RESERVED)
+		entry = look_up(store_key(0, MyDatabaseId, InvalidOid, true));
 
-	if (statement == NULL)
+	if (entry == NULL)
 	{
 		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-		statement = look_up(key);
-		if (statement == NULL)
-			statement = add_statement(key, queryid, MyDatabaseId, userid,
-									  toplevel, utility);
-		if (statement == NULL)
-			statement = rest_of_database(MyDatabaseId);
+		entry = look_up(key);
+		if (entry == NULL)
+			entry = add_statement(key, (int64) queryid, MyDatabaseId, userid,
+								  toplevel, utility);
+		if (entry == NULL)
+			entry = rest_of_database(MyDatabaseId);
 		LWLockRelease(shared->lock);
 	}
 
 	/* What has no place now may have one next time: not to be remembered. */
-	if (statement->queryid == queryid)
-	{
-		cached = &glperf_statement_cache[key % GLPERF_STATEMENT_CACHE];
-		cached->key = key;
-		cached->statement = statement;
-	}
-	return statement;
+	if (entry->queryid == (int64) queryid && recent->key == key)
+		recent->entry = entry;
+	return entry;
 }
 
 /* See collector_store.h. */
@@ -290,7 +315,7 @@ glperf_store_calls(int i)
 bool
 glperf_store_read(int i, GlperfReading *reading)
 {
-	GlperfStatement *place = &places[i];
+	GlperfStoreEntry *place = &places[i];
 	uint64		key = pg_atomic_read_u64(&place->key);
 
 	if (key == 0)
@@ -340,9 +365,9 @@ glperf_store_wants_room(void)
 
 /* Move what place has counted to the rest of its database. */
 static void
-move_to_rest(GlperfStatement *place)
+move_to_rest(GlperfStoreEntry *place)
 {
-	GlperfStatement *rest = rest_of_database(place->dbid);
+	GlperfStoreEntry *rest = rest_of_database(place->dbid);
 	uint64		max = pg_atomic_read_u64(&place->max_ns);
 	uint64		n;
 
@@ -369,13 +394,13 @@ glperf_store_evict(const int *victims, int n)
 
 	for (int v = 0; v < n; v++)
 	{
-		GlperfStatement *place = &places[victims[v]];
+		GlperfStoreEntry *place = &places[victims[v]];
 		uint64		key;
 
 		/* Released between statements, because backends wait for it. */
 		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 		key = pg_atomic_read_u64(&place->key);
-		if (place->state == GLPERF_STATEMENT_LIVE && place->queryid != 0)
+		if (place->state == GLPERF_STORE_LIVE && place->queryid != 0)
 		{
 			for (int i = 0; i < WINDOW; i++)
 			{
@@ -385,7 +410,7 @@ glperf_store_evict(const int *victims, int n)
 					pg_atomic_write_u64(&slot->key, REMOVED);
 			}
 			pg_atomic_write_u64(&place->key, 0);
-			place->state = GLPERF_STATEMENT_DYING;
+			place->state = GLPERF_STORE_DYING;
 			place->since = now;
 			shared->ndying++;
 			shared->evicted++;
@@ -406,15 +431,15 @@ glperf_store_settle(void)
 	now = GetCurrentTimestamp();
 	for (uint32 i = 1; i < shared->nplaces; i++)
 	{
-		GlperfStatement *place = &places[i];
+		GlperfStoreEntry *place = &places[i];
 
-		if (place->state != GLPERF_STATEMENT_DYING ||
+		if (place->state != GLPERF_STORE_DYING ||
 			now - place->since < SETTLE_US)
 			continue;
 		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 		move_to_rest(place);
 		clear_place(place);
-		place->state = GLPERF_STATEMENT_FREE;
+		place->state = GLPERF_STORE_FREE;
 		free_places[pg_atomic_read_u32(&shared->nfree)] = i;
 		pg_atomic_fetch_add_u32(&shared->nfree, 1);
 		shared->ndying--;

@@ -13,23 +13,24 @@
 #include "port/atomics.h"
 
 #include "histogram.h"
+#include "samples.h"
 
-/* Entries of each backend's cache; a power of two. */
-#define GLPERF_STATEMENT_CACHE 64
+/* Statements that each backend remembers; a power of two. */
+#define GLPERF_RECENT_STATEMENTS 256
 
 /* What a place in the table holds. */
-typedef enum GlperfStatementState
+typedef enum GlperfStoreState
 {
-	GLPERF_STATEMENT_FREE,
-	GLPERF_STATEMENT_LIVE,
-	GLPERF_STATEMENT_DYING		/* evicted; a late count may still arrive */
-} GlperfStatementState;
+	GLPERF_STORE_FREE,
+	GLPERF_STORE_LIVE,
+	GLPERF_STORE_DYING			/* evicted; a late count may still arrive */
+} GlperfStoreState;
 
 /*
  * One statement of one role in one database.  queryid 0 stands for what has no
  * place of its own in that database, dbid 0 for what has none at all.
  */
-typedef struct GlperfStatement
+typedef struct GlperfStoreEntry
 {
 	pg_atomic_uint64 key;		/* 0 unless live */
 	int64		queryid;
@@ -37,13 +38,13 @@ typedef struct GlperfStatement
 	Oid			dbid;
 	bool		toplevel;
 	bool		utility;		/* a command, such as COMMIT or VACUUM */
-	uint8		state;			/* GlperfStatementState, under the lock */
+	uint8		state;			/* GlperfStoreState, under the lock */
 	TimestampTz since;			/* counts from here on; when dying, evicted */
 	pg_atomic_uint64 total_ns;
 	pg_atomic_uint64 max_ns;
 	pg_atomic_uint64 errors;	/* executions that failed, also in cells */
 	pg_atomic_uint64 cells[GLPERF_HIST_CELLS];
-} GlperfStatement;
+} GlperfStoreEntry;
 
 /* A reading of one statement, or a sum of several. */
 typedef struct GlperfReading
@@ -69,14 +70,17 @@ typedef struct GlperfStoreUsage
 	int64		evicted;		/* statements, since start */
 } GlperfStoreUsage;
 
-/* A statement that this backend has counted lately. */
-typedef struct GlperfStatementCache
+/* A statement that this backend has run lately. */
+typedef struct GlperfRecentStatement
 {
-	uint64		key;
-	GlperfStatement *statement;
-} GlperfStatementCache;
+	uint64		queryid;
+	uint64		who;			/* see glperf_store_who(); 0: unused */
+	uint64		key;			/* glperf_store_key() */
+	GlperfStoreEntry *entry;	/* valid while its key is ours */
+	GlperfSampleThrottle throttle;	/* of all roles */
+} GlperfRecentStatement;
 
-extern GLPERF_LOCAL GlperfStatementCache glperf_statement_cache[GLPERF_STATEMENT_CACHE];
+extern GLPERF_LOCAL GlperfRecentStatement glperf_recent[GLPERF_RECENT_STATEMENTS];
 
 extern Size glperf_store_shmem_size(void);
 extern void glperf_store_shmem_startup(void);
@@ -109,53 +113,49 @@ extern void glperf_store_evict(const int *places, int n);
 /* Free the places of statements evicted some seconds ago. */
 extern void glperf_store_settle(void);
 
-/* The statement's place, made if need be; never NULL. */
-extern GlperfStatement *glperf_store_find(uint64 key, int64 queryid,
-										  Oid userid, bool toplevel,
-										  bool utility);
+/* Remember another statement in the place of recent. */
+extern void glperf_store_meet(GlperfRecentStatement *recent, uint64 queryid,
+							  Oid userid, bool toplevel);
 
-/* Identity of a statement in the table; never 0 or 1. */
-static inline uint64
-glperf_store_key(int64 queryid, Oid dbid, Oid userid, bool toplevel)
+/* The statement's entry, made if need be; never NULL. */
+extern GlperfStoreEntry *glperf_store_find(uint64 key, uint64 queryid,
+										   Oid userid, bool toplevel,
+										   bool utility);
+
+/* Where a statement is remembered, if it is. */
+static inline GlperfRecentStatement *
+glperf_store_recent(uint64 queryid)
 {
-	uint64		h = (uint64) userid << 32 | dbid;
+	return &glperf_recent[queryid % GLPERF_RECENT_STATEMENTS];
+}
 
-	h = h * UINT64CONST(0x9E3779B97F4A7C15) + (toplevel ? 0 : 0x7F4A7C15);
-	h = (h ^ (uint64) queryid) * UINT64CONST(0xD6E8FEB86659FD93);
-	h ^= h >> 32;
-	return h < 2 ? h + 2 : h;
+/* Role and level of an execution, as one number above 0. */
+static inline uint64
+glperf_store_who(Oid userid, bool toplevel)
+{
+	return (uint64) userid << 1 | toplevel;
 }
 
 /*
- * glperf_store_count -- count one execution of this backend
+ * glperf_store_add -- count one execution in an entry
  *
- * cell is glperf_histogram_cell(duration_ns).  The hot path: no lock, no allocation, no system call; two atomic additions
- * to shared memory.
+ * cell is glperf_histogram_cell(duration_ns).  Two atomic additions to shared
+ * memory, and more only for the longest execution so far and for failures.
  */
 static inline void
-glperf_store_count(int64 queryid, Oid userid, bool toplevel, bool utility,
-				   int cell, uint64 duration_ns, bool failed)
+glperf_store_add(GlperfStoreEntry *entry, int cell, uint64 duration_ns,
+				 bool failed)
 {
-	uint64		key = glperf_store_key(queryid, MyDatabaseId, userid, toplevel);
-	GlperfStatementCache *cached;
-	GlperfStatement *statement;
 	uint64		max;
 
-	cached = &glperf_statement_cache[key % GLPERF_STATEMENT_CACHE];
-	statement = cached->statement;
-	if (unlikely(cached->key != key ||
-				 pg_atomic_read_u64(&statement->key) != key))
-		statement = glperf_store_find(key, queryid, userid, toplevel, utility);
-
-	pg_atomic_fetch_add_u64(&statement->cells[cell], 1);
-	pg_atomic_fetch_add_u64(&statement->total_ns, duration_ns);
-	max = pg_atomic_read_u64(&statement->max_ns);
+	pg_atomic_fetch_add_u64(&entry->cells[cell], 1);
+	pg_atomic_fetch_add_u64(&entry->total_ns, duration_ns);
+	max = pg_atomic_read_u64(&entry->max_ns);
 	while (unlikely(duration_ns > max) &&
-		   !pg_atomic_compare_exchange_u64(&statement->max_ns, &max,
-										   duration_ns))
+		   !pg_atomic_compare_exchange_u64(&entry->max_ns, &max, duration_ns))
 		;
 	if (unlikely(failed))
-		pg_atomic_fetch_add_u64(&statement->errors, 1);
+		pg_atomic_fetch_add_u64(&entry->errors, 1);
 }
 
 #endif							/* GLPERF_COLLECTOR_STORE_H */

@@ -82,8 +82,6 @@ typedef struct SampleShared
 	SampleEntry entries[FLEXIBLE_ARRAY_MEMBER];
 } SampleShared;
 
-GlperfSampleThrottle glperf_sample_throttle[GLPERF_SAMPLE_CACHE];
-
 static SampleShared *shared = NULL;
 static uint32 *next_block = NULL;	/* nblocks links */
 static char *blocks = NULL;		/* nblocks blocks */

@@ -16,9 +16,6 @@
 /* Samples kept per statement. */
 #define GLPERF_SAMPLES_PER_STATEMENT 4
 
-/* Entries of each backend's throttle; a power of two. */
-#define GLPERF_SAMPLE_CACHE 256
-
 /* One execution of a statement. */
 typedef struct GlperfSample
 {
@@ -33,16 +30,12 @@ typedef struct GlperfSample
 	TimestampTz sampled_at;		/* last such execution */
 } GlperfSample;
 
-/* One statement's throttle in this backend. */
+/* When a backend looks next whether a statement is to be sampled. */
 typedef struct GlperfSampleThrottle
 {
-	uint64		queryid;		/* 0 when unused; roles share a throttle */
 	uint32		executions;		/* seen by this backend, wraps */
 	uint32		due;			/* value of executions at the next look */
 } GlperfSampleThrottle;
-
-extern GLPERF_LOCAL GlperfSampleThrottle glperf_sample_throttle[GLPERF_SAMPLE_CACHE];
-extern GLPERF_LOCAL bool glperf_sample_parameters;	/* see guc.c */
 
 /*
  * glperf_samples_get -- the samples of one statement, most often seen first
@@ -71,22 +64,11 @@ extern void glperf_samples_take(QueryDesc *queryDesc, uint64 queryid,
  * is one comparison and one increment of backend-local memory.
  */
 static inline void
-glperf_samples_note(QueryDesc *queryDesc, uint64 queryid)
+glperf_samples_note(QueryDesc *queryDesc, uint64 queryid,
+					GlperfSampleThrottle *throttle)
 {
-	GlperfSampleThrottle *throttle;
-
-	throttle = &glperf_sample_throttle[queryid % GLPERF_SAMPLE_CACHE];
-	if (likely(throttle->queryid == queryid))
-	{
-		if (likely((int32) (++throttle->executions - throttle->due) < 0))
-			return;
-	}
-	else
-	{
-		throttle->queryid = queryid;
-		throttle->executions = 1;
-	}
-	glperf_samples_take(queryDesc, queryid, throttle);
+	if (unlikely((int32) (++throttle->executions - throttle->due) >= 0))
+		glperf_samples_take(queryDesc, queryid, throttle);
 }
 
 #endif							/* GLPERF_SAMPLES_H */

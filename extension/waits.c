@@ -68,7 +68,8 @@ typedef struct WaitShared
 	WaitRow		rows[ROWS];
 } WaitShared;
 
-GlperfBackendSlot *glperf_backend_slot = NULL;
+static GlperfBackendSlot no_slot;
+GlperfBackendSlot *glperf_backend_slot = &no_slot;
 
 static WaitShared *shared = NULL;
 static GlperfBackendSlot *slots = NULL;
@@ -158,9 +159,8 @@ glperf_waits_init(void)
 static void
 clear_slot(int code, Datum arg)
 {
-	if (glperf_backend_slot != NULL)
-		glperf_backend_slot->queryid = 0;
-	glperf_backend_slot = NULL;
+	glperf_backend_slot->queryid = 0;
+	glperf_backend_slot = &no_slot;
 }
 
 /* See waits.h. */
@@ -169,7 +169,8 @@ glperf_waits_attach(void)
 {
 	int			number = MyProc == NULL ? -1 : glperf_backend_number();
 
-	if (shared == NULL || number < 0 || number >= shared->nbackends)
+	if (glperf_backend_slot != &no_slot || shared == NULL || number < 0 ||
+		number >= shared->nbackends)
 		return;
 	before_shmem_exit(clear_slot, (Datum) 0);
 	glperf_backend_slot = &slots[number];

@@ -33,6 +33,7 @@ typedef enum GlperfPeak
 	GLPERF_PEAK_COUNT
 } GlperfPeak;
 
+/* This backend's slot; one in its own memory as long as it has no other. */
 extern GLPERF_LOCAL GlperfBackendSlot *glperf_backend_slot;
 
 extern Size glperf_waits_shmem_size(void);
@@ -41,7 +42,7 @@ extern void glperf_waits_shmem_startup(void);
 /* Register what counts connections; while libraries are preloaded. */
 extern void glperf_waits_init(void);
 
-/* Find this backend's slot; glperf_backend_slot stays NULL if there is none. */
+/* Find this backend's slot, unless it has it. */
 extern void glperf_waits_attach(void);
 
 /* One look at all backends, by the background worker only. */
@@ -58,14 +59,14 @@ extern uint64 glperf_waits_looks(void);
 extern void glperf_waits_peak(GlperfPeak which, int64 *now, int64 *peak,
 							  TimestampTz *at);
 
-/* This backend begins or ends to run a statement of the client. */
+/*
+ * This backend, having called glperf_waits_attach(), begins to run a statement
+ * of the client, or ends it: 0.
+ */
 static inline void
 glperf_waits_running(uint64 queryid)
 {
-	if (unlikely(glperf_backend_slot == NULL))
-		glperf_waits_attach();
-	if (likely(glperf_backend_slot != NULL))
-		glperf_backend_slot->queryid = queryid;
+	glperf_backend_slot->queryid = queryid;
 }
 
 #endif							/* GLPERF_WAITS_H */

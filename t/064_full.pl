@@ -69,12 +69,15 @@ SELECT sum(calls) = (SELECT calls FROM glperf.database_latency() WHERE is_total)
 FROM glperf.statement_latency()}), 't', 'evictions keep the total');
 
 # Failure proved: a backend killed in the middle leaves something locked.
-my $sleeper = $node->background_psql('postgres');
-$sleeper->query_until(qr/start/, "\\echo start\nSELECT pg_sleep(60);\n");
-my $pid = $node->safe_psql('postgres',
-	q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60)%'});
+my ($in, $crash_out, $crash_err) = ('', '', '');
+my $sleeper = IPC::Run::start(
+	[ 'psql', '-XAtqc', 'SELECT pg_sleep(600)', $node->connstr('postgres') ],
+	'<', \$in, '>', \$crash_out, '2>', \$crash_err);
+my $its_pid = q{SELECT min(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%' AND state = 'active'};
+$node->poll_query_until('postgres', "SELECT ($its_pid) IS NOT NULL");
+my $pid = $node->safe_psql('postgres', $its_pid);
 kill 'KILL', $pid;
-$sleeper->quit;
+$sleeper->finish;
 ok($node->poll_query_until('postgres', 'SELECT 1', '1'), 'the server is back');
 is( $node->safe_psql('postgres', 'SELECT preloaded, statements < 100 FROM glperf.collector_status()'),
 	't|t', 'the collector, too, and it is empty');
