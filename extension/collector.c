@@ -614,10 +614,19 @@ end_transaction(XactEvent event, void *arg)
 	if (likely(nopen == 0 && event != XACT_EVENT_ABORT))
 		return;
 	if (event == XACT_EVENT_ABORT)
-		glperf_errors_abort();
+		glperf_errors_abort(true);
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT ||
 		event == XACT_EVENT_PREPARE)
 		nopen = 0;
+}
+
+/* An error may end with a subtransaction, that is after SAVEPOINT. */
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId mySubid,
+				   SubTransactionId parentSubid, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		glperf_errors_abort(false);
 }
 
 /*
@@ -647,6 +656,7 @@ glperf_collector_init(bool preloaded)
 	prev_ProcessUtility = ProcessUtility_hook;
 	ProcessUtility_hook = run_utility;
 	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
 	glperf_errors_init();
 	glperf_waits_init();
 	glperf_worker_init();

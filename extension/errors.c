@@ -2,14 +2,20 @@
  * errors.c
  *		Errors by SQLSTATE, database and statement.
  *
- * An error is counted once, at the first of three places that sees it:
+ * An error is counted once, at the first of these places that sees it:
  *
  * - where the collector's hooks catch it on its way out of a statement;
  * - where it goes to the server log: errors from parsing and planning, refused
  *	 connections, everything that no hook of a statement is around of;
- * - where the transaction aborts: what log_min_messages keeps out of the log.
+ * - where the transaction aborts, for what log_min_messages keeps out of the
+ *	 log;
+ * - where it is raised, in a transaction that has failed already: nobody can
+ *	 catch it there, and no transaction aborts;
+ * - where the process exits because of it, be it before it was connected.
  *
- * Errors that a PL/pgSQL handler catches pass none of them.
+ * Errors that a PL/pgSQL handler catches pass none of them.  The last two know
+ * the error from see_error(), which is called as an error's context is asked
+ * for: at the bottom of the stack of those, from the postmaster on.
  *
  * The table is a hash of fixed size, claimed by compare-and-exchange, because
  * a client that is turned away ("too many clients") has no PGPROC and can't
@@ -54,6 +60,18 @@ static emit_log_hook_type prev_emit_log = NULL;
 
 /* The error that is being handled now was counted. */
 static bool counted = false;
+
+/* What was raised last, be it a notice, and whether that alone counted it. */
+static int	raised = 0;
+static bool raised_counted = false;
+
+static void see_error(void *arg);
+static void see_flush(void *arg);
+
+/* Calls see_error() when anything is raised; see_flush() keeps it in place. */
+static ErrorContextCallback error_watch = {.callback = see_error};
+static MemoryContextCallback flush_watch = {.func = see_flush};
+static bool flush_watched = false;
 
 /* Bytes of shared memory. */
 Size
@@ -159,13 +177,80 @@ glperf_errors_caught(int64 queryid)
 static void
 see_log(ErrorData *edata)
 {
-	if (edata->elevel >= ERROR && !counted)
+	if (edata->elevel >= ERROR && !counted &&
+		!(raised_counted && raised == edata->sqlerrcode))
 	{
 		count_error(edata->sqlerrcode, (int64) pgstat_get_my_query_id());
 		counted = IsTransactionState();
+		raised_counted = true;
 	}
 	if (prev_emit_log)
 		prev_emit_log(edata);
+}
+
+/* Is it the SQLSTATE of an error?  Else of success, a warning or no data. */
+static bool
+is_error(int sqlstate)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return category != ERRCODE_TO_CATEGORY(ERRCODE_SUCCESSFUL_COMPLETION) &&
+		category != ERRCODE_TO_CATEGORY(ERRCODE_WARNING) &&
+		category != ERRCODE_TO_CATEGORY(ERRCODE_NO_DATA);
+}
+
+/* The process ends: by an error if its status is 1, and then by the last. */
+static void
+count_fatal(int code, Datum arg)
+{
+	if (code == 1 && !counted && !raised_counted && is_error(raised))
+		count_error(raised, (int64) pgstat_get_my_query_id());
+}
+
+/* Call see_flush() when errors that were handled are forgotten. */
+static void
+watch_flush(void)
+{
+	if (flush_watched)
+		return;
+	flush_watched = true;
+	MemoryContextRegisterResetCallback(ErrorContext, &flush_watch);
+}
+
+/*
+ * Something is raised.  Its level can't be known here, nor whether it will be
+ * caught, so it is only remembered, except where that is clear.
+ */
+static void
+see_error(void *arg)
+{
+	static bool watch_exit = false;
+
+	if (!IsUnderPostmaster || !glperf_is_client_backend() ||
+		proc_exit_inprogress)
+		return;
+	raised = geterrcode();
+	raised_counted = false;
+	if (IsAbortedTransactionBlockState() && is_error(raised))
+	{
+		count_error(raised, 0);
+		raised_counted = true;
+	}
+	if (!watch_exit)
+	{
+		watch_exit = true;
+		before_shmem_exit(count_fatal, (Datum) 0);
+	}
+	watch_flush();
+}
+
+/* The main loop, having handled an error, has cleared the stack of contexts. */
+static void
+see_flush(void *arg)
+{
+	flush_watched = false;
+	if (error_context_stack == NULL && !proc_exit_inprogress)
+		error_context_stack = &error_watch;
 }
 
 /*
@@ -197,20 +282,25 @@ pending_sqlstate(void)
 
 /*
  * See errors.h.  If an error aborts the transaction, then from the main loop's
- * handler, which holds interrupts in addition to AbortTransaction() itself;
- * ROLLBACK and procedures don't.
+ * handler, which holds interrupts in addition to what aborts it; ROLLBACK,
+ * procedures and handlers in functions don't.
  */
 void
-glperf_errors_abort(void)
+glperf_errors_abort(bool whole)
 {
-	if (!counted && InterruptHoldoffCount > 1 && !proc_exit_inprogress)
+	bool		by_error = InterruptHoldoffCount > 1 && !proc_exit_inprogress;
+
+	if (by_error && !counted)
 	{
 		int			sqlstate = pending_sqlstate();
 
 		if (sqlstate != 0)
 			count_error(sqlstate, (int64) pgstat_get_my_query_id());
 	}
-	counted = false;
+	if (whole || by_error)
+		counted = false;
+	if (IsUnderPostmaster)
+		watch_flush();
 }
 
 /* See errors.h. */
@@ -219,6 +309,8 @@ glperf_errors_init(void)
 {
 	prev_emit_log = emit_log_hook;
 	emit_log_hook = see_log;
+	error_watch.previous = error_context_stack;
+	error_context_stack = &error_watch;
 }
 
 /* See errors.h. */

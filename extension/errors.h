@@ -31,8 +31,8 @@ extern void glperf_errors_init(void);
  */
 extern void glperf_errors_caught(int64 queryid);
 
-/* To be called when a transaction aborts. */
-extern void glperf_errors_abort(void);
+/* To be called when a transaction, or a subtransaction, aborts. */
+extern void glperf_errors_abort(bool whole);
 
 /* Number of rows, and one of them; false if there is nothing in it. */
 extern int	glperf_errors_size(void);

@@ -59,12 +59,20 @@ sub counts
 	is_deeply(\%diff, $expected, $name);
 }
 
-for my $level (qw(warning panic))
+# What goes to the log from now on.
+sub log_level
 {
+	my ($level) = @_;
 	$node->append_conf('postgresql.conf', "log_min_messages = $level");
 	$node->reload;
 	$node->poll_query_until('postgres',
 		"SELECT current_setting('log_min_messages') = '$level'");
+	return;
+}
+
+for my $level (qw(warning panic))
+{
+	log_level($level);
 
 	# Failure proved: a statement that fails while it runs is missing.
 	counts("$level: executor", 'SELECT 1 / (v - 1) FROM t; INSERT INTO t VALUES (1, 1);',
@@ -101,6 +109,16 @@ BEGIN; SAVEPOINT s; SELECT 1 / (v - 1) FROM t; ROLLBACK;},
 		'PREPARE p AS SELECT 1 / (v - $1) FROM t; EXECUTE p(1); EXECUTE p(1, 2); EXECUTE q;',
 		{ '22012' => 1, '42601' => 1, '26000' => 1 });
 
+	# Failure proved: errors in a transaction that has failed, which abort
+	# nothing, are missing or counted for the one that failed it.
+	counts("$level: in a failed transaction", q{
+BEGIN; SELECT 1 / (v - 1) FROM t; SELECT 1; SELECT 2; SELEC; ROLLBACK; SELECT 1; SELEC;
+BEGIN; SELEC; SELECT 1; ROLLBACK;}, { '22012' => 1, '25P02' => 3, '42601' => 3 });
+	counts("$level: after a savepoint", q{
+BEGIN; SAVEPOINT s; SELEC; SELECT 1; ROLLBACK TO s; SELECT 1; SELEC; ROLLBACK TO s; SELECT 1 / (v - 1) FROM t;
+ROLLBACK TO s; SELECT 1 / (v - 1) FROM t; ROLLBACK TO s; COMMIT; COMMIT; ROLLBACK;},
+		{ '22012' => 2, '25P02' => 1, '42601' => 2 });
+
 	# Failure proved: what no client saw is counted.
 	counts("$level: caught by a handler",
 		'SELECT catches(); DO $$ BEGIN PERFORM catches(); END $$;', {});
@@ -126,41 +144,98 @@ is( $node->safe_psql('postgres', q{
 SELECT sum(errors) > 0, bool_and(calls >= errors) FROM glperf.statement_latency()}),
 	't|t', 'calls include errors');
 
-# Failure proved: refused connections are counted nowhere.  (They only pass
-# where log_min_messages = panic keeps even fatal errors away.)
-$node->append_conf('postgresql.conf', 'log_min_messages = fatal');
-$node->reload;
-$node->poll_query_until('postgres',
-	"SELECT current_setting('log_min_messages') = 'fatal'");
-my @held;
-for (1 .. 25)
+# Failure proved: a statement whose session is terminated is missing, the time
+# that it had taken, or the error.
+for my $level (qw(warning panic))
 {
-	my ($in, $out, $err) = ("SELECT pg_sleep(30);\n", '', '');
-	push @held, IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-U', getpwuid($<) . '' ],
+	log_level($level);
+	my %before = errors();
+	my ($in, $out, $err) = ('', '', '');
+	my $client = IPC::Run::start(
+		[ 'psql', '-XAtqc', "SELECT pg_sleep(600) AS $level", $node->connstr('postgres') ],
 		'<', \$in, '>', \$out, '2>', \$err);
+	my $running = "FROM pg_stat_activity WHERE query LIKE '%(600) AS $level' AND wait_event = 'PgSleep'";
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = 1 $running AND now() - query_start > interval '0.1 s'");
+	my $took = $node->safe_psql('postgres',
+		"SELECT extract(epoch FROM clock_timestamp() - query_start) * 1000 $running");
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) $running");
+	$client->finish;
+	ok($node->poll_query_until('postgres', qq{
+SELECT count(*) = 1 FROM glperf.statement_latency() WHERE queryid IN (SELECT queryid FROM glperf.error_counts()
+	WHERE sqlstate = '57P01') AND errors = calls AND calls = CASE '$level' WHEN 'panic' THEN 2 ELSE 1 END
+	AND max_ms >= $took}),
+		"$level: a terminated statement is a failed call of at least $took ms");
+	my %after = errors();
+	is($after{'57P01'} - ($before{'57P01'} // 0), 1, "$level: and an error");
 }
-my $refused = 0;
-for (1 .. 100)
+
+# Failure proved: refused connections are counted nowhere, or twice, or not
+# where log_min_messages keeps even fatal errors away.
+$node->safe_psql('postgres', q{
+CREATE ROLE few LOGIN CONNECTION LIMIT 0;
+CREATE DATABASE full_up CONNECTION LIMIT 0;
+GRANT pg_read_all_stats TO few});
+my $refusals =
+  q{SELECT coalesce(sum(errors), 0) FROM glperf.error_counts() WHERE sqlstate = '%s'};
+
+# Connect in vain, as the given user; returns the message.
+sub refused
 {
+	my ($user, $database) = @_;
 	my ($out, $err);
-	IPC::Run::run([ 'psql', '-XAtqc', 'SELECT 1', $node->connstr('postgres') ],
+	IPC::Run::run([ 'psql', '-XAtqc', 'SELECT 1', $node->connstr($database) . " user=$user" ],
 		'>', \$out, '2>', \$err);
-	if ($err =~ /too many clients|remaining connection slots/)
-	{
-		$refused = 1;
-		last;
-	}
-	select(undef, undef, undef, 0.1);
+	return $err;
 }
-ok($refused, 'connections are refused');
-$_->kill_kill for @held;
-$node->poll_query_until('postgres',
-	q{SELECT count(*) <= 2 FROM pg_stat_activity WHERE backend_type = 'client backend' AND query LIKE '%pg_sleep(30)%'})
-  or $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()});
-cmp_ok( $node->safe_psql('postgres',
-		q{SELECT sum(errors) FROM glperf.error_counts() WHERE sqlstate = '53300'}),
-	'>=', 1, 'and counted');
+for my $level (qw(warning panic))
+{
+	log_level($level);
+	for my $case ([ '53300', 'few', 'postgres', qr/too many connections for role/ ],
+		[ '53300', 'few', 'full_up', qr/too many connections for/ ],
+		[ '3D000', scalar getpwuid($<), 'missing', qr/does not exist/ ],
+		[ '28000', 'nobody_there', 'postgres', qr/does not exist/ ])
+	{
+		my ($sqlstate, $user, $database, $message) = @$case;
+		my $counted = sprintf $refusals, $sqlstate;
+		my $before = $node->safe_psql('postgres', $counted);
+		like(refused($user, $database), $message, "$level: $user to $database is refused");
+		ok($node->poll_query_until('postgres', "SELECT ($counted) = $before + 1"),
+			"$level: and counted as $sqlstate");
+		is($node->safe_psql('postgres', $counted), $before + 1, 'once');
+	}
+}
+
+# The same without a single connection left.
+for my $level (qw(fatal panic))
+{
+	log_level($level);
+	my $counted = sprintf $refusals, '53300';
+	my $before = $node->safe_psql('postgres', $counted);
+	my @held = map {
+		my ($in, $out, $err) = ("SELECT 'held', pg_sleep(600);\n", '', '');
+		IPC::Run::start([ 'psql', '-XAtq', $node->connstr('postgres') ],
+			'<', \$in, '>', \$out, '2>', \$err) } 1 .. 20;
+	my $refused = 0;
+	for (1 .. 600)
+	{
+		$refused++
+		  if refused(scalar getpwuid($<), 'postgres') =~ /too many clients|remaining connection slots/;
+		last if $refused == 5;
+		select(undef, undef, undef, 0.1);
+	}
+	is($refused, 5, "$level: no connection is left");
+	$_->kill_kill for @held;
+	# there may be a moment before a slot is free, and refusals of our own
+	for (1 .. 600)
+	{
+		my ($r) = $node->psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()});
+		last if $r == 0;
+		select(undef, undef, undef, 0.1);
+	}
+	cmp_ok($node->safe_psql('postgres', $counted) - $before, '>=', 5,
+		"$level: refusals are counted");
+}
 
 is( $node->safe_psql('postgres', q{
 SELECT class_name, errors > 0, rate_pct > 0 FROM glperf.errors
