@@ -16,6 +16,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/partition.h"
+#include "catalog/pg_am.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -127,7 +128,7 @@ align_directions(GlperfAdvice *advice)
 		GlperfIndexDef *def = items[c].def;
 		bool		changed = false;
 
-		if (items[c].ordered)
+		if (items[c].ordered || def->amoid != BTREE_AM_OID)
 			continue;
 		for (int i = 0; i < def->nkeys; i++)
 		{
@@ -469,7 +470,9 @@ conclude(GlperfAdvice *advice)
 			continue;
 		}
 		statement->outcome = GLPERF_NO_GAIN;
-		if (!statement->planned[0].harvest.big)
+		if (statement->planned[0].harvest.hints != NIL)
+			statement->reason = linitial(statement->planned[0].harvest.hints);
+		else if (!statement->planned[0].harvest.big)
 			statement->reason = "reads no table that is big enough for an index to matter";
 		else if (statement->planned[0].harvest.tables == NIL)
 			statement->reason = "has no condition, join or order that an index could serve";

@@ -82,13 +82,9 @@ has_param(Node *node, void *context)
 	return expression_tree_walker(node, has_param, context);
 }
 
-/*
- * Can node be an index column of rel?  Fills *key for a plain column or an
- * immutable expression over rel's columns alone.
- */
-static bool
-match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid, Node *node,
-		  GlperfKey *key)
+bool
+glperf_match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid, Node *node,
+				 GlperfKey *key)
 {
 	memset(key, 0, sizeof(GlperfKey));
 	while (node && IsA(node, RelabelType))
@@ -115,9 +111,8 @@ match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid, Node *node,
 	return true;
 }
 
-/* Type of a key, looking through binary-compatible relabelling. */
-static Oid
-key_type(Node *node)
+Oid
+glperf_key_type(Node *node)
 {
 	while (IsA(node, RelabelType))
 		node = (Node *) ((RelabelType *) node)->arg;
@@ -136,11 +131,15 @@ add_key(GlperfKey *keys, int *n, const GlperfKey *key)
 		keys[(*n)++] = *key;
 }
 
-/* Use the clause's collation where it isn't the column's own. */
-static void
-set_collation(GlperfKey *key, Node *operand, Oid inputcollid)
+void
+glperf_key_set_collation(GlperfKey *key, Node *operand, Oid inputcollid)
 {
-	if (OidIsValid(inputcollid) && inputcollid != exprCollation(operand))
+	/* COLLATE is a relabelling that the key does without */
+	while (IsA(operand, RelabelType))
+		operand = (Node *) ((RelabelType *) operand)->arg;
+	/* of jsonb ? text, for one, only the other side has a collation */
+	if (OidIsValid(inputcollid) && OidIsValid(exprCollation(operand)) &&
+		inputcollid != exprCollation(operand))
 		key->collation = inputcollid;
 }
 
@@ -180,7 +179,7 @@ take_op(PlannerInfo *root, RelOptInfo *rel, OpExpr *op, GlperfRelKeys *keys,
 		return false;
 	left = (Node *) linitial(op->args);
 	right = (Node *) lsecond(op->args);
-	if (!match_key(root, rel, keys->relid, left, &key))
+	if (!glperf_match_key(root, rel, keys->relid, left, &key))
 	{
 		Node	   *swap = left;
 
@@ -188,15 +187,15 @@ take_op(PlannerInfo *root, RelOptInfo *rel, OpExpr *op, GlperfRelKeys *keys,
 		right = swap;
 		opno = get_commutator(opno);
 		if (!OidIsValid(opno) ||
-			!match_key(root, rel, keys->relid, left, &key))
+			!glperf_match_key(root, rel, keys->relid, left, &key))
 			return false;
 	}
 	if (bms_is_member(rel->relid, pull_varnos(root, right)) ||
 		contain_volatile_functions(right))
 		return false;
-	type = key_type(left);
+	type = glperf_key_type(left);
 	opclass = GetDefaultOpClass(type, BTREE_AM_OID);
-	set_collation(&key, left, op->inputcollid);
+	glperf_key_set_collation(&key, left, op->inputcollid);
 	*attnum = key.attnum;
 	if (OidIsValid(opclass))
 	{
@@ -232,16 +231,16 @@ take_array_op(PlannerInfo *root, RelOptInfo *rel, ScalarArrayOpExpr *op,
 	GlperfKey	key;
 	Oid			opclass;
 
-	if (!op->useOr || !match_key(root, rel, keys->relid, left, &key) ||
+	if (!op->useOr || !glperf_match_key(root, rel, keys->relid, left, &key) ||
 		bms_is_member(rel->relid, pull_varnos(root, right)) ||
 		contain_volatile_functions(right))
 		return false;
-	opclass = GetDefaultOpClass(key_type(left), BTREE_AM_OID);
+	opclass = GetDefaultOpClass(glperf_key_type(left), BTREE_AM_OID);
 	if (!OidIsValid(opclass) ||
 		get_op_opfamily_strategy(op->opno, get_opclass_family(opclass)) !=
 		BTEqualStrategyNumber)
 		return false;
-	set_collation(&key, left, op->inputcollid);
+	glperf_key_set_collation(&key, left, op->inputcollid);
 	add_key(keys->in, &keys->nin, &key);
 	*attnum = key.attnum;
 	return true;
@@ -255,7 +254,7 @@ take_null_test(PlannerInfo *root, RelOptInfo *rel, NullTest *test,
 	GlperfKey	key;
 
 	if (test->argisrow ||
-		!match_key(root, rel, keys->relid, (Node *) test->arg, &key))
+		!glperf_match_key(root, rel, keys->relid, (Node *) test->arg, &key))
 		return false;
 	*attnum = key.attnum;
 	if (test->nulltesttype == IS_NULL)
@@ -360,8 +359,8 @@ take_joins(PlannerInfo *root, RelOptInfo *rel, GlperfRelKeys *keys)
 				continue;
 			if (bms_equal(em->em_relids, rel->relids))
 			{
-				if (!mine && match_key(root, rel, keys->relid,
-									   (Node *) em->em_expr, &key))
+				if (!mine && glperf_match_key(root, rel, keys->relid,
+											  (Node *) em->em_expr, &key))
 					mine = true;
 			}
 			else if (!bms_is_empty(em->em_relids) &&
@@ -406,7 +405,7 @@ order_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid, List *pathkeys,
 			EquivalenceMember *em = (EquivalenceMember *) lfirst(lm);
 
 			if (!em->em_is_child && bms_equal(em->em_relids, rel->relids) &&
-				match_key(root, rel, relid, (Node *) em->em_expr, &order[n]))
+				glperf_match_key(root, rel, relid, (Node *) em->em_expr, &order[n]))
 			{
 				found = true;
 				break;

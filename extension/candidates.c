@@ -116,6 +116,32 @@ propose(GlperfHarvest *harvest, GlperfIndexDef *def, bool ordered,
 	MemoryContextSwitchTo(old);
 }
 
+void
+glperf_candidates_propose(GlperfHarvest *harvest, GlperfIndexDef *def,
+						  const char *why)
+{
+	MemoryContext old;
+
+	propose(harvest, def, false, why);
+	old = MemoryContextSwitchTo(harvest->set->context);
+	harvest->tables = list_append_unique_oid(harvest->tables, def->relid);
+	MemoryContextSwitchTo(old);
+}
+
+void
+glperf_candidates_hint(GlperfHarvest *harvest, const char *hint)
+{
+	MemoryContext old = MemoryContextSwitchTo(harvest->set->context);
+	ListCell   *lc;
+
+	foreach(lc, harvest->hints)
+		if (strcmp((char *) lfirst(lc), hint) == 0)
+		break;
+	if (lc == NULL)
+		harvest->hints = lappend(harvest->hints, pstrdup(hint));
+	MemoryContextSwitchTo(old);
+}
+
 /* Is attnum one of the definition's columns already? */
 static bool
 holds(const GlperfIndexDef *def, AttrNumber attnum)
@@ -417,6 +443,7 @@ glperf_candidates_harvest(void *arg, PlannerInfo *root, RelOptInfo *rel,
 		note_columns(harvest, &keys);
 		generate(harvest, &keys, rel);
 	}
+	glperf_candidates_kinds(harvest, root, rel, &keys);
 	foreach(lc, glperf_or_keys(root, rel, rte->relid))
 	{
 		note_columns(harvest, (GlperfRelKeys *) lfirst(lc));

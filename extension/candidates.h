@@ -57,6 +57,20 @@ typedef struct GlperfRelKeys
 								 * index could not hold them all */
 } GlperfRelKeys;
 
+/*
+ * Can node be an index column of rel?  Fills *key for a plain column or an
+ * immutable expression over rel's columns alone.
+ */
+extern bool glperf_match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid,
+							 Node *node, GlperfKey *key);
+
+/* Type of a key, looking through binary-compatible relabelling. */
+extern Oid	glperf_key_type(Node *node);
+
+/* Use a clause's collation where it isn't the operand's own. */
+extern void glperf_key_set_collation(GlperfKey *key, Node *operand,
+									 Oid inputcollid);
+
 /* Sort out the clauses of rel into keys; false when there is nothing. */
 extern bool glperf_rel_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 							GlperfRelKeys *keys);
@@ -93,11 +107,25 @@ typedef struct GlperfHarvest
 	bool		big;			/* it reads a table worth an index */
 	List	   *columns;		/* Oid list, relid and attnum in turn: columns
 								 * that an index of use would lead with */
+	List	   *hints;			/* char *: what would have to be done before
+								 * an index could help */
 } GlperfHarvest;
 
 /* Harvest callback for GlperfWhatif; arg is a GlperfHarvest. */
 extern void glperf_candidates_harvest(void *arg, PlannerInfo *root,
 									  RelOptInfo *rel, RangeTblEntry *rte);
+
+/* Add a copy of def to the candidates, and to what this statement proposed. */
+extern void glperf_candidates_propose(GlperfHarvest *harvest,
+									  GlperfIndexDef *def, const char *why);
+
+/* Remember, once, what keeps an index from helping. */
+extern void glperf_candidates_hint(GlperfHarvest *harvest, const char *hint);
+
+/* Candidates for rel that are not B-trees; keys as from glperf_rel_keys(). */
+extern void glperf_candidates_kinds(GlperfHarvest *harvest, PlannerInfo *root,
+									RelOptInfo *rel,
+									const GlperfRelKeys *keys);
 
 /* Could candidate number i serve the statement of this harvest? */
 extern bool glperf_candidate_relevant(const GlperfHarvest *harvest, int i);

@@ -143,6 +143,9 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 	SearchSysCache1(STATEXTDATASTXOID, ObjectIdGetDatum(oid))
 #endif
 
+/* Since 16 an update of columns that BRIN alone summarises may be HOT. */
+#define GLPERF_BRIN_KEEPS_HOT	(PG_VERSION_NUM >= 160000)
+
 /* MERGE came with 15. */
 #if PG_VERSION_NUM >= 150000
 #define GLPERF_HAVE_MERGE

@@ -5,6 +5,9 @@
  * Names go through quote_identifier(), expressions through ruleutils.  The
  * deparser opens the table, so all of this is called while whoever analyses
  * the table holds a lock on it.
+ *
+ * Whoever runs the DDL may have any search_path, so every name outside
+ * pg_catalog is written with its schema.
  */
 #include "index_def.h"
 
@@ -20,6 +23,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
@@ -27,6 +31,25 @@
 #include "catalog/namespace.h"
 #include "access/htup_details.h"
 #include "catalog/pg_collation.h"
+
+/* From here to leave_bare_path() nothing but pg_catalog is in sight. */
+static int
+enter_bare_path(void)
+{
+	int			nestlevel = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	return nestlevel;
+}
+
+/* Back to what enter_bare_path() left. */
+static void
+leave_bare_path(int nestlevel)
+{
+	AtEOXact_GUC(true, nestlevel);
+}
 
 /* schema.table, quoted */
 static char *
@@ -113,6 +136,7 @@ glperf_index_def_columns(const GlperfIndexDef *def)
 {
 	StringInfoData out;
 	ListCell   *expr = list_head(def->exprs);
+	int			nestlevel = enter_bare_path();
 
 	initStringInfo(&out);
 	for (int i = 0; i < def->nkeys; i++)
@@ -143,6 +167,7 @@ glperf_index_def_columns(const GlperfIndexDef *def)
 		}
 		append_key_options(&out, def, i, type, collation);
 	}
+	leave_bare_path(nestlevel);
 	return out.data;
 }
 
@@ -157,8 +182,13 @@ append_tail(StringInfo out, const GlperfIndexDef *def)
 	if (def->ncolumns > def->nkeys)
 		appendStringInfoChar(out, ')');
 	if (def->pred)
+	{
+		int			nestlevel = enter_bare_path();
+
 		appendStringInfo(out, " WHERE %s",
 						 deparse(def, (Node *) make_ands_explicit(def->pred)));
+		leave_bare_path(nestlevel);
+	}
 }
 
 /* [USING method] (columns) [INCLUDE (...)] [WHERE ...] */
@@ -198,8 +228,13 @@ glperf_index_def_ddl(const GlperfIndexDef *def)
 char *
 glperf_index_def_predicate_query(const GlperfIndexDef *def)
 {
-	return psprintf("SELECT 1 FROM %s WHERE %s", qualified_name(def->relid),
-					deparse(def, (Node *) make_ands_explicit(def->pred)));
+	int			nestlevel = enter_bare_path();
+	char	   *query = psprintf("SELECT 1 FROM %s WHERE %s",
+								 qualified_name(def->relid),
+								 deparse(def, (Node *) make_ands_explicit(def->pred)));
+
+	leave_bare_path(nestlevel);
+	return query;
 }
 
 /* Up to limit bytes of a name, cut at a character's border. */

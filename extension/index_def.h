@@ -53,6 +53,12 @@ typedef struct GlperfIndexDef
 	int			height;			/* levels below the root, >= 0 */
 	double		entry_bytes;	/* average bytes of one leaf entry */
 
+	/* GIN alone; 0 when not known */
+	double		keys_per_row;	/* different keys in one value, on average */
+	double		gin_keys;		/* different keys in all */
+	double		gin_entry_pages;	/* of the tree over the keys */
+	double		gin_data_pages; /* of posting trees, for frequent keys */
+
 	char	   *name;			/* proposed name, no schema */
 } GlperfIndexDef;
 

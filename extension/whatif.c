@@ -40,6 +40,7 @@
 #include "glperf.h"
 #include "statement.h"
 #include "statistics_advice.h"
+#include "whatif_gin.h"
 #include "whatif_stats.h"
 
 /* first of the OIDs given to made-up indexes; they count down from here */
@@ -206,6 +207,8 @@ make_index_info(int i, const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 		}
 	}
 	set_am_fields(info, am);
+	if (def->amoid == GIN_AM_OID)
+		info->amcostestimate = glperf_gin_cost;
 	info->indexprs = adapt_exprs(def->exprs, rel->relid);
 	info->indpred = adapt_exprs(def->pred, rel->relid);
 	info->indextlist = index_tlist(info, table);

@@ -1,0 +1,339 @@
+/*
+ * candidate_kinds.c
+ *		Candidates that are not B-trees: GIN, BRIN and hash.
+ *
+ * GIN serves what a B-tree cannot: operators such as @> on arrays and jsonb, @@
+ * on tsvector, LIKE '%x%' given pg_trgm.  Which operators those are is asked of
+ * the catalogs, so that extensions' operator classes are found as well, in
+ * whatever schema they are.  BRIN and hash only do what a B-tree does too, but
+ * BRIN costs next to nothing to keep, and hash does not store the key.
+ */
+#include "candidates.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_statistic.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "commands/extension.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parse_coerce.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/*
+ * BRIN: fewest blocks of the table, weakest order of its rows, most rewritten
+ * rows per inserted one
+ */
+#define BRIN_MIN_BLOCKS		1024
+#define BRIN_MIN_CORRELATION	0.9
+#define BRIN_MAX_REWRITTEN	0.1
+/* hash: narrowest key for which its entries are clearly the smaller ones */
+#define HASH_MIN_WIDTH		40
+
+/* What the clauses of one table are looked through with. */
+typedef struct KindsWalk
+{
+	GlperfHarvest *harvest;
+	PlannerInfo *root;
+	RelOptInfo *rel;
+	Oid			relid;
+} KindsWalk;
+
+/* Can an operator class index a column of this type? */
+static bool
+class_accepts(Form_pg_opclass class, Oid type)
+{
+	if (class->opcintype == ANYARRAYOID)
+		return OidIsValid(get_base_element_type(type));
+	return class->opcintype == type ||
+		IsBinaryCoercible(type, class->opcintype);
+}
+
+/* Operator classes of GIN that can search a type by an operator. */
+static List *
+gin_classes(Oid type, Oid opno)
+{
+	Relation	rel = table_open(OperatorClassRelationId, AccessShareLock);
+	List	   *result = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tup;
+
+	ScanKeyInit(&key, Anum_pg_opclass_opcmethod, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(GIN_AM_OID));
+	scan = systable_beginscan(rel, OpclassAmNameNspIndexId, true, NULL, 1,
+							  &key);
+	while (HeapTupleIsValid(tup = systable_getnext(scan)))
+	{
+		Form_pg_opclass class = (Form_pg_opclass) GETSTRUCT(tup);
+
+		if (class_accepts(class, type) &&
+			op_in_opfamily(opno, class->opcfamily))
+			result = lappend_oid(result, class->oid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+/* Would a B-tree do, on the type's default order? */
+static bool
+is_btree_operator(Oid type, Oid opno)
+{
+	Oid			opclass = GetDefaultOpClass(type, BTREE_AM_OID);
+
+	return OidIsValid(opclass) &&
+		op_in_opfamily(opno, get_opclass_family(opclass));
+}
+
+/* LIKE, ILIKE and regular expressions, on text and the like. */
+static bool
+is_pattern_operator(Oid opno)
+{
+	char	   *name = get_opname(opno);
+
+	return opno < FirstGenbkiObjectId && name &&
+		(strcmp(name, "~~") == 0 || strcmp(name, "~~*") == 0 ||
+		 strcmp(name, "~") == 0 || strcmp(name, "~*") == 0);
+}
+
+/* LIKE 'abc%': a B-tree finds that better. */
+static bool
+is_anchored(Oid opno, Node *pattern)
+{
+	char	   *body;
+
+	if ((opno != OID_TEXT_LIKE_OP && opno != OID_BPCHAR_LIKE_OP) ||
+		!IsA(pattern, Const) || ((Const *) pattern)->constisnull)
+		return false;
+	body = TextDatumGetCString(((Const *) pattern)->constvalue);
+	return body[0] != '%' && body[0] != '_' && body[0] != '\0';
+}
+
+/* Propose an index of another access method on one key. */
+static void
+propose_kind(KindsWalk *walk, Oid amoid, const GlperfKey *key, Oid opclass,
+			 const char *why)
+{
+	GlperfIndexDef def = {0};
+	bool		ok;
+
+	def.relid = walk->relid;
+	def.amoid = amoid;
+	if (key->attnum != 0)
+		ok = glperf_index_def_append(&def, key->attnum, opclass,
+									 key->collation, 0, false);
+	else
+		ok = glperf_index_def_append_expr(&def, key->expr, opclass,
+										  key->collation, 0);
+	if (ok)
+		glperf_candidates_propose(walk->harvest, &def, why);
+}
+
+/* Column of a key for people; NULL for an expression. */
+static char *
+key_column(KindsWalk *walk, const GlperfKey *key)
+{
+	return key->attnum > 0 ? get_attname(walk->relid, key->attnum, false) :
+		NULL;
+}
+
+/* A search that is neither served nor could be, unless something is done. */
+static void
+hint_trigrams(KindsWalk *walk, const GlperfKey *key, Oid type)
+{
+	char	   *column = key_column(walk, key);
+
+	if (OidIsValid(get_extension_oid("pg_trgm", true)) ||
+		TypeCategory(type) != TYPCATEGORY_STRING)
+		return;
+	glperf_candidates_hint(walk->harvest,
+						   psprintf("searches %s for a pattern: CREATE EXTENSION pg_trgm would allow a trigram index for that",
+									column ? quote_identifier(column) :
+									"an expression"));
+}
+
+/* key op value: does a GIN index find it? */
+static void
+take_operator(KindsWalk *walk, OpExpr *op)
+{
+	Node	   *left;
+	Node	   *right;
+	Oid			opno = op->opno;
+	Oid			type;
+	GlperfKey	key;
+	List	   *classes;
+	ListCell   *lc;
+
+	if (list_length(op->args) != 2 || get_op_rettype(opno) != BOOLOID)
+		return;
+	left = linitial(op->args);
+	right = lsecond(op->args);
+	if (!glperf_match_key(walk->root, walk->rel, walk->relid, left, &key))
+	{
+		opno = get_commutator(opno);
+		left = lsecond(op->args);
+		right = linitial(op->args);
+		if (!OidIsValid(opno) ||
+			!glperf_match_key(walk->root, walk->rel, walk->relid, left, &key))
+			return;
+	}
+	if (!bms_is_empty(pull_varnos(walk->root, right)) ||
+		contain_volatile_functions(right))
+		return;
+	type = glperf_key_type(left);
+	if (is_btree_operator(type, opno) || is_anchored(opno, right))
+		return;
+	glperf_key_set_collation(&key, left, op->inputcollid);
+	classes = gin_classes(type, opno);
+	foreach(lc, classes)
+		propose_kind(walk, GIN_AM_OID, &key, lfirst_oid(lc),
+					 is_pattern_operator(opno) ?
+					 "search for a pattern by its trigrams" :
+					 psprintf("search inside of values by %s",
+							  get_opname(opno)));
+	if (classes == NIL && is_pattern_operator(opno))
+		hint_trigrams(walk, &key, type);
+}
+
+/* value = ANY (column): no index does that as it is written. */
+static void
+take_array_operator(KindsWalk *walk, ScalarArrayOpExpr *op)
+{
+	GlperfKey	key;
+	char	   *column;
+
+	if (!op->useOr || strcmp(get_opname(op->opno), "=") != 0 ||
+		!glperf_match_key(walk->root, walk->rel, walk->relid,
+						  (Node *) lsecond(op->args), &key) ||
+		!bms_is_empty(pull_varnos(walk->root, (Node *) linitial(op->args))))
+		return;
+	column = key_column(walk, &key);
+	if (column == NULL)
+		return;
+	column = pstrdup(quote_identifier(column));
+	glperf_candidates_hint(walk->harvest,
+						   psprintf("asks for value = ANY (%s), which no index serves: %s @> ARRAY[value] says the same, and a GIN index on %s would serve that",
+									column, column, column));
+}
+
+/* One condition, and what it is made of. */
+static void
+take_condition(KindsWalk *walk, Node *clause)
+{
+	if (IsA(clause, RestrictInfo))
+		clause = (Node *) ((RestrictInfo *) clause)->clause;
+	if (IsA(clause, OpExpr))
+		take_operator(walk, (OpExpr *) clause);
+	else if (IsA(clause, ScalarArrayOpExpr))
+		take_array_operator(walk, (ScalarArrayOpExpr *) clause);
+	else if (IsA(clause, BoolExpr) && ((BoolExpr *) clause)->boolop != NOT_EXPR)
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((BoolExpr *) clause)->args)
+			take_condition(walk, (Node *) lfirst(lc));
+	}
+}
+
+/* How well the rows' places follow the order of a column, 0 to 1. */
+static double
+column_correlation(Oid relid, AttrNumber attnum, bool inherit)
+{
+	HeapTuple	tup = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid),
+									  Int16GetDatum(attnum),
+									  BoolGetDatum(inherit));
+	AttStatsSlot slot;
+	double		correlation = 0;
+
+	if (!HeapTupleIsValid(tup))
+		return 0;
+	if (get_attstatsslot(&slot, tup, STATISTIC_KIND_CORRELATION, InvalidOid,
+						 ATTSTATSSLOT_NUMBERS))
+	{
+		if (slot.nnumbers > 0)
+			correlation = fabs(slot.numbers[0]);
+		free_attstatsslot(&slot);
+	}
+	ReleaseSysCache(tup);
+	return correlation;
+}
+
+/* Do rows stay where they were put?  Yes when nothing is known. */
+static bool
+is_appended_to(Oid relid)
+{
+	Datum		table = ObjectIdGetDatum(relid);
+	double		inserted = DatumGetInt64(DirectFunctionCall1(pg_stat_get_tuples_inserted, table));
+	double		rewritten = DatumGetInt64(DirectFunctionCall1(pg_stat_get_tuples_updated, table)) +
+	DatumGetInt64(DirectFunctionCall1(pg_stat_get_tuples_deleted, table));
+
+	return rewritten <= BRIN_MAX_REWRITTEN * inserted;
+}
+
+/* Ranges of columns along which a big table grows. */
+static void
+propose_brin(KindsWalk *walk, const GlperfRelKeys *keys)
+{
+	bool		inherit = planner_rt_fetch(walk->rel->relid, walk->root)->inh;
+
+	if (!inherit && (walk->rel->pages < BRIN_MIN_BLOCKS ||
+					 !is_appended_to(walk->relid)))
+		return;
+	for (int i = 0; i < keys->nrange; i++)
+	{
+		const GlperfKey *key = &keys->range[i];
+
+		if (key->attnum > 0 && !OidIsValid(key->opclass) &&
+			column_correlation(walk->relid, key->attnum, inherit) >=
+			BRIN_MIN_CORRELATION)
+			propose_kind(walk, BRIN_AM_OID, key, InvalidOid,
+						 "search by range in a table that grows in this order");
+	}
+}
+
+/* Equality on long values, by which nothing is ordered. */
+static void
+propose_hash(KindsWalk *walk, const GlperfRelKeys *keys)
+{
+	for (int i = 0; i < keys->neq; i++)
+	{
+		const GlperfKey *key = &keys->eq[i];
+
+		if (key->attnum <= 0 || OidIsValid(key->opclass) ||
+			get_attavgwidth(walk->relid, key->attnum) < HASH_MIN_WIDTH)
+			continue;
+		propose_kind(walk, HASH_AM_OID, key, InvalidOid,
+					 "search by equality of long values, which are not stored");
+	}
+}
+
+void
+glperf_candidates_kinds(GlperfHarvest *harvest, PlannerInfo *root,
+						RelOptInfo *rel, const GlperfRelKeys *keys)
+{
+	KindsWalk	walk = {harvest, root, rel, keys->relid};
+	ListCell   *lc;
+
+	foreach(lc, rel->baserestrictinfo)
+		take_condition(&walk, (Node *) lfirst(lc));
+	propose_brin(&walk, keys);
+	propose_hash(&walk, keys);
+}

@@ -1,0 +1,204 @@
+/*
+ * whatif_gin.c
+ *		What searching a GIN index that does not exist would cost.
+ *
+ * Of a real index the planner reads from the metapage how many keys it has and
+ * how many pages hold keys and how many hold rows; of a made-up one it guesses
+ * all of that from the number of pages, which is off many times for trigrams.
+ * Here the access method estimates with its guess, and then the pages that it
+ * counted are exchanged for those of the definition.
+ *
+ * See gincostestimate() in selfuncs.c.
+ */
+#include "whatif_gin.h"
+
+#include <math.h>
+
+#include "access/gin.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/index_selfuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/spccache.h"
+
+#include "whatif.h"
+
+/* Rows' addresses on a page of them, as the planner takes it: 3 bytes each. */
+#define ROWS_PER_PAGE	(BLCKSZ / 3.0)
+/* Keys that a partial match is taken to go through. */
+#define PARTIAL_KEYS	100.0
+
+/* Keys that a search looks up. */
+typedef struct SearchKeys
+{
+	double		exact;
+	double		partial;
+	double		searches;
+	bool		normal;			/* some condition names keys */
+	bool		full;			/* some condition wants all of them */
+} SearchKeys;
+
+/* An index's insides. */
+typedef struct GinLayout
+{
+	double		keys;
+	double		entry_pages;
+	double		data_pages;
+} GinLayout;
+
+/* Ask the operator class which keys a constant means; false if none can match. */
+static bool
+count_constant(IndexOptInfo *index, int column, Oid opno, Datum value,
+			   SearchKeys *keys)
+{
+	Oid			proc = get_opfamily_proc(index->opfamily[column],
+										 index->opcintype[column],
+										 index->opcintype[column],
+										 GIN_EXTRACTQUERY_PROC);
+	Oid			collation = index->indexcollations[column];
+	int32		n = 0;
+	bool	   *partial = NULL;
+	Pointer    *extra = NULL;
+	bool	   *nulls = NULL;
+	int32		mode = GIN_SEARCH_MODE_DEFAULT;
+
+	if (!OidIsValid(proc))
+		return false;
+	if (!OidIsValid(collation))
+		collation = DEFAULT_COLLATION_OID;
+	(void) OidFunctionCall7Coll(proc, collation, value, PointerGetDatum(&n),
+								UInt16GetDatum(get_op_opfamily_strategy(opno, index->opfamily[column])),
+								PointerGetDatum(&partial),
+								PointerGetDatum(&extra),
+								PointerGetDatum(&nulls),
+								PointerGetDatum(&mode));
+	if (n <= 0 && mode == GIN_SEARCH_MODE_DEFAULT)
+		return false;
+	for (int i = 0; i < n; i++)
+	{
+		if (partial && partial[i])
+			keys->partial += PARTIAL_KEYS;
+		else
+			keys->exact++;
+		keys->searches++;
+	}
+	if (mode == GIN_SEARCH_MODE_INCLUDE_EMPTY)
+	{
+		keys->exact++;
+		keys->searches++;
+	}
+	if (mode == GIN_SEARCH_MODE_ALL)
+		keys->full = true;
+	else
+		keys->normal = true;
+	return true;
+}
+
+/* Add up the keys of all conditions; false when they cannot be told. */
+static bool
+count_keys(PlannerInfo *root, IndexPath *path, SearchKeys *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, path->indexclauses)
+	{
+		IndexClause *clause = lfirst_node(IndexClause, lc);
+		ListCell   *lq;
+
+		foreach(lq, clause->indexquals)
+		{
+			RestrictInfo *rinfo = lfirst_node(RestrictInfo, lq);
+			OpExpr	   *op = (OpExpr *) rinfo->clause;
+			Node	   *operand;
+
+			if (!IsA(op, OpExpr))
+				return false;
+			operand = estimate_expression_value(root, lsecond(op->args));
+			if (IsA(operand, RelabelType))
+				operand = (Node *) ((RelabelType *) operand)->arg;
+			if (!IsA(operand, Const))
+			{
+				keys->exact++;
+				keys->searches++;
+				continue;
+			}
+			if (((Const *) operand)->constisnull ||
+				!count_constant(path->indexinfo, clause->indexcol, op->opno,
+								((Const *) operand)->constvalue, keys))
+				return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Pages read by a search, as the planner counts them: before the first row
+ * comes out, and in all.
+ */
+static void
+count_pages(const GinLayout *layout, SearchKeys keys, double rows,
+			double *startup, double *total)
+{
+	double		scale;
+
+	if (keys.full && !keys.normal)
+	{
+		keys.partial = 0;
+		keys.exact = keys.searches = layout->keys;
+	}
+	scale = Min(1.0, keys.partial / layout->keys);
+	*startup = ceil(keys.searches * rint(pow(layout->entry_pages, 0.15))) +
+		ceil(layout->entry_pages * scale) + ceil(layout->data_pages * scale);
+	*total = *startup +
+		Max(ceil(layout->data_pages * keys.exact / layout->keys),
+			ceil(rows / ROWS_PER_PAGE));
+}
+
+void
+glperf_gin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
+				Cost *startup, Cost *total, Selectivity *selectivity,
+				double *correlation, double *pages)
+{
+	const GlperfWhatif *whatif = glperf_whatif_active();
+	IndexOptInfo *index = path->indexinfo;
+	int			number = glperf_whatif_index_number(whatif, index->indexoid);
+	const GlperfIndexDef *def;
+	SearchKeys	keys = {0};
+	GinLayout	guess;
+	GinLayout	real;
+	double		guessed[2];
+	double		known[2];
+	double		page_cost;
+
+	gincostestimate(root, path, loop_count, startup, total, selectivity,
+					correlation, pages);
+	if (number < 0 || loop_count > 1 || *total <= 0)
+		return;
+	def = whatif->defs[number];
+	if (def->gin_keys < 1 || !count_keys(root, path, &keys))
+		return;
+	/* the access method's guess for an index without a metapage */
+	guess.entry_pages = floor(Max(10.0, index->pages) * 0.9);
+	guess.data_pages = Max(10.0, index->pages) - guess.entry_pages;
+	guess.keys = guess.entry_pages * 100;
+	/* a partition has its share of them */
+	real.keys = def->gin_keys;
+	real.entry_pages = Max(1.0, def->gin_entry_pages);
+	real.data_pages = def->gin_data_pages;
+	if (def->pages > index->pages)
+	{
+		real.entry_pages = ceil(real.entry_pages * index->pages / def->pages);
+		real.data_pages = ceil(real.data_pages * index->pages / def->pages);
+	}
+	count_pages(&guess, keys, *selectivity * index->tuples, &guessed[0],
+				&guessed[1]);
+	count_pages(&real, keys, *selectivity * index->tuples, &known[0],
+				&known[1]);
+	get_tablespace_page_costs(index->reltablespace, &page_cost, NULL);
+	*startup += (known[0] - guessed[0]) * page_cost;
+	*total += (known[1] - guessed[1]) * page_cost;
+	*pages += (known[1] - known[0]) - (guessed[1] - guessed[0]);
+}

@@ -1,0 +1,142 @@
+# Advice on GIN, BRIN and hash indexes, built as advised: the statement's plan
+# uses them and reads fewer pages.
+
+use strict;
+use warnings;
+
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('kinds');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
+$node->append_conf('postgresql.conf', q{
+autovacuum = off
+max_parallel_workers_per_gather = 0
+jit = off
+});
+$node->start;
+$node->safe_psql('postgres', q{
+CREATE EXTENSION glperf;
+CREATE SCHEMA ext;
+CREATE SCHEMA app;
+ALTER DATABASE postgres SET search_path = app;
+});
+$node->safe_psql('postgres', q{
+CREATE TABLE doc (id int PRIMARY KEY, tags int[], labels text[], data jsonb, body text,
+	title varchar(80), words tsvector, key text, code text);
+INSERT INTO doc SELECT i, ARRAY[i % 997, 1000 + i % 211, 2000 + i * 31 % 1499],
+	ARRAY['l' || i % 500, 'm' || i % 70],
+	jsonb_build_object('kind', 'k' || i % 300, 'n', i % 2000, 'tags',
+		jsonb_build_array('t' || i % 50, 'u' || i % 900)),
+	'body ' || md5(i::text) || ' ' || md5((i * 7)::text), 'Title ' || md5((i * 3)::text),
+	to_tsvector('simple', 'w' || i % 700 || ' v' || i % 1300 || ' common'),
+	repeat(md5(i::text), 6), 'c' || i % 5000
+FROM generate_series(1, 20000) i;
+CREATE TABLE log (id bigint, at timestamptz, shuffled int, msg text);
+INSERT INTO log SELECT i, '2026-01-01 00:00+00'::timestamptz + i * interval '10 second',
+	i * 7919 % 150011, repeat('m', 90) FROM generate_series(1, 150000) i;
+VACUUM (FREEZE, ANALYZE) doc, log;
+});
+my $has_trgm = $node->safe_psql('postgres',
+	q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'});
+
+# Advice on a workload, a list of [statement, calls a day]
+sub advise
+{
+	my @workload = map { { query => $_->[0], search_path => 'app', calls => $_->[1], $_->[2] ? (rows => $_->[1], time_ms => $_->[2]) : () } } @_;
+	my $json = encode_json(\@workload);
+
+	return split /\n/, $node->safe_psql('postgres',
+		qq{SELECT ddl FROM glperf.advise_indexes(workload => \$w\$$json\$w\$) WHERE action = 'create' ORDER BY ddl});
+}
+
+# Pages that a statement touches, and the names in its plan
+sub run
+{
+	my $plan = $node->safe_psql('postgres', "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) $_[0]");
+	my $root = decode_json($plan)->[0]{Plan};
+
+	return ($root->{'Shared Hit Blocks'} + $root->{'Shared Read Blocks'}, $plan);
+}
+
+# A statement is advised one index whose DDL matches; built, it is used.
+sub advised
+{
+	my ($name, $query, $pattern, @more) = @_;
+	my @ddl = advise([ $query, 1000, 20000 ], @more);
+
+	# Failure proved: no index of the kind that would serve it is found.
+	is(scalar(@ddl), 1, "$name: one index") or diag("@ddl");
+	like($ddl[0] // '', $pattern, "$name: of that kind") or return;
+	my ($before) = run($query);
+	# under another search_path than the advice was made
+	$node->safe_psql('postgres', "SET search_path = '';\n$ddl[0]");
+	my ($index) = $ddl[0] =~ /CONCURRENTLY (\S+) ON/;
+	my ($after, $plan) = run($query);
+	# Failure proved: the index that was advised does not do what was promised.
+	like($plan, qr/"$index"/, "$name: the plan uses it");
+	cmp_ok($after, '<', 0.7 * $before, "$name: fewer pages ($before before, $after after)");
+	$node->safe_psql('postgres', "DROP INDEX app.$index");
+}
+
+advised('array contains', q{SELECT * FROM doc WHERE tags @> '{7}'}, qr/USING gin \(tags\)$/);
+advised('array contains, other way round', q{SELECT * FROM doc WHERE '{7}' <@ tags}, qr/USING gin \(tags\)$/);
+advised('array overlaps', q{SELECT * FROM doc WHERE labels && '{l7, l8}'}, qr/USING gin \(labels\)$/);
+advised('jsonb contains', q{SELECT * FROM doc WHERE data @> '{"n": 77}'}, qr/USING gin \(data jsonb_path_ops\)$/);
+advised('jsonb has key', q{SELECT * FROM doc WHERE data->'tags' ? 'u77'}, qr/USING gin \(\(\(data -> 'tags'::text\)\)\)$/);
+advised('jsonb, both', q{SELECT * FROM doc WHERE data ? 'none'}, qr/USING gin \(data\)$/,
+	[ q{SELECT * FROM doc WHERE data @> '{"n": 77}' AND data ? 'kind'}, 1 ]);
+advised('other collation', q{SELECT * FROM doc WHERE code COLLATE "C" = 'c77'}, qr/\(code COLLATE "C"\)$/);
+advised('text search', q{SELECT * FROM doc WHERE words @@ 'w7 & v77'::tsquery}, qr/USING gin \(words\)$/);
+advised('text search, expression', q{SELECT * FROM doc WHERE to_tsvector('simple', code) @@ 'c77'::tsquery},
+	qr/USING gin \(\(to_tsvector\('simple'::regconfig, code\)\)\)$/);
+advised('prefix', q{SELECT * FROM doc WHERE title LIKE 'Title a87ff%'}, qr/\(title (text|varchar)_pattern_ops\)$/);
+advised('OR of two kinds', q{SELECT * FROM doc WHERE id = 7 OR tags @> '{7}'}, qr/USING gin \(tags\)$/);
+advised('long key', q{SELECT * FROM doc WHERE key = repeat(md5('77'), 6)}, qr/USING hash \(key\)$/);
+advised('short key', q{SELECT * FROM doc WHERE code = 'c77'}, qr/app\.doc \(code\)$/);
+advised('long key in order', q{SELECT * FROM doc WHERE key > repeat('fff', 7) ORDER BY key LIMIT 10}, qr/app\.doc \(key\)$/);
+
+# BRIN where writing weighs more than reading, a B-tree where it does not, and
+# never on a column that the rows are not ordered by.
+my $range = q{SELECT count(msg) FROM log WHERE at BETWEEN '2026-01-03' AND '2026-01-04'};
+my @inserts = ([ q{INSERT INTO log VALUES (1, now(), 1, 'x')}, 20000000, 1000000 ]);
+advised('range, written a lot', $range, qr/USING brin \(at\)$/, @inserts);
+advised('range, read a lot', $range, qr/app\.log \(at\)$/);
+is(join("\n", advise([ q{SELECT count(msg) FROM log WHERE shuffled < 9000}, 100 ], @inserts)) =~ /brin/ ? 1 : 0,
+	0, 'no BRIN on a column without order');
+
+# A GIN index makes an entry of every key, so that writing costs more.
+is(scalar(advise([ q{SELECT * FROM doc WHERE tags @> '{7}'}, 10 ],
+		[ q{INSERT INTO doc (id, tags) VALUES (1, '{1,2,3}')}, 20000000, 1000000 ])),
+	0, 'no GIN where it costs more than it brings');
+
+# What an index cannot do yet, and what would let it.
+sub outcome
+{
+	my $json = encode_json([ { query => $_[0], search_path => 'app', calls => 1000 } ]);
+
+	return $node->safe_psql('postgres', qq{
+SELECT count(*) FROM glperf.advise_indexes(workload => \$w\$$json\$w\$) \\g /dev/null
+SELECT outcome || ': ' || reason FROM glperf.advised_statements()});
+}
+my $like = q{SELECT * FROM doc WHERE body LIKE '%a87ff6%'};
+like(outcome($like), qr/^no gain: .*CREATE EXTENSION pg_trgm would allow/, 'pg_trgm is missed');
+like(outcome(q{SELECT * FROM doc WHERE 7 = ANY (tags)}), qr/^no gain: .*tags @> ARRAY\[value\]/,
+	'= ANY (column) is named for what it is');
+
+SKIP:
+{
+	skip 'pg_trgm is not installed', 1 unless $has_trgm;
+	$node->safe_psql('postgres', 'CREATE EXTENSION pg_trgm SCHEMA ext');
+	advised('LIKE', $like, qr/USING gin \(body ext\.gin_trgm_ops\)$/);
+	advised('ILIKE', q{SELECT * FROM doc WHERE title ILIKE '%A87FF6%'}, qr/USING gin \(title ext\.gin_trgm_ops\)$/);
+	advised('regular expression', q{SELECT * FROM doc WHERE body ~ 'a87ff6[0-9]'}, qr/USING gin \(body ext\.gin_trgm_ops\)$/);
+	advised('lower() LIKE', q{SELECT * FROM doc WHERE lower(title) LIKE '%a87ff6%'},
+		qr/USING gin \(\(lower\(\(title\)::text\)\) ext\.gin_trgm_ops\)$/);
+	advised('prefix, with pg_trgm', q{SELECT * FROM doc WHERE title LIKE 'Title a87ff%'}, qr/_pattern_ops\)$/);
+}
+
+$node->stop;
+done_testing();
