@@ -223,6 +223,8 @@ mark_supported(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 			for (int o = 0; o < statement->nplanned; o++)
 				if (!list_member_int(statement->planned[o].harvest.proposed, c))
 					everywhere = false;
+			if (!glperf_workload_constants(statement->item))
+				everywhere = false;
 			if (everywhere || advice->candidates.items[c].def->pred == NIL)
 				advice->candidates.items[c].supported = true;
 		}

@@ -173,6 +173,13 @@ give_reasons(GlperfAdvice *advice, GlperfRecommendation *rec)
 							   psprintf("holds only the %.2g %% of the rows that satisfy the condition",
 										def->rows > 0 ?
 										100 * def->tuples / def->rows : 0));
+	if (top >= 0 && advice->statements[top].item->instances[0].generic)
+		rec->reasons = lappend(rec->reasons,
+							   "that statement runs generic plans, so it was planned without the values of its parameters");
+	if (def->pred && top >= 0)
+		rec->reasons = lappend(rec->reasons,
+							   psprintf("its constant %s",
+										glperf_workload_constants_basis(advice->statements[top].item)));
 	if (write->entries > 0)
 		rec->reasons = lappend(rec->reasons,
 							   psprintf("upkeep: about %.0f entries and %s a day%s",
@@ -202,7 +209,9 @@ grade(GlperfAdvice *advice, GlperfRecommendation *rec)
 			continue;
 		total += statement->weight;
 		gain += statement->weight * (1 - statement->ratio);
-		if (!statement->planned[0].open_params)
+		/* a generic plan is made without values, so nothing is unknown */
+		if (!statement->planned[0].open_params ||
+			statement->item->instances[0].generic)
 			sampled += statement->weight;
 	}
 	if (total <= 0)

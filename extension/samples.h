@@ -25,6 +25,8 @@ typedef struct GlperfSample
 	Oid		   *param_types;	/* nparams type OIDs of the sampled database */
 	char	  **param_values;	/* nparams values in text form, readable under
 								 * any DateStyle; NULL is SQL NULL */
+	bool		generic;		/* ran a plan made without these values, kept
+								 * for any: see PREPARE's plan_cache_mode */
 	char	   *search_path;	/* setting of the session, as in SHOW */
 	int64		times_seen;		/* sampled executions with these constants */
 	TimestampTz sampled_at;		/* last such execution */

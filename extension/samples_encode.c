@@ -18,6 +18,7 @@
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "nodes/nodes.h"
 #include "nodes/params.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
@@ -279,17 +280,33 @@ append_parameter(ParamListInfo params, int i, StringInfo out)
 	return out->len <= GLPERF_SAMPLE_MAX_BYTES;
 }
 
+/*
+ * Does the plan hold parameters instead of their values?  A plan made for this
+ * execution has constants in their place.
+ */
+static bool
+is_generic(QueryDesc *queryDesc)
+{
+	return strstr(nodeToString(queryDesc->plannedstmt),
+				  "{PARAM :paramkind 0 ") != NULL;
+}
+
 /* Append all bound parameters, in formats that every session reads back. */
 static bool
-append_parameters(ParamListInfo params, StringInfo out)
+append_parameters(QueryDesc *queryDesc, StringInfo out)
 {
+	ParamListInfo params = queryDesc->params;
+	int32		generic = 0;
 	int32		nparams = params == NULL ? 0 : params->numParams;
 	int			save_date = DateStyle;
 	int			save_interval = IntervalStyle;
 	int			save_digits = extra_float_digits;
 	volatile bool keep = true;
 
+	if (nparams > 0)
+		generic = is_generic(queryDesc);
 	appendBinaryStringInfo(out, (char *) &nparams, sizeof(nparams));
+	appendBinaryStringInfo(out, (char *) &generic, sizeof(generic));
 	if (nparams == 0)
 		return true;
 
@@ -320,7 +337,7 @@ glperf_samples_encode(QueryDesc *queryDesc, StringInfo out)
 	appendStringInfoString(out, namespace_search_path);
 	appendStringInfoChar(out, '\0');
 	return append_statement(queryDesc, out) &&
-		append_parameters(queryDesc->params, out) &&
+		append_parameters(queryDesc, out) &&
 		out->len <= GLPERF_SAMPLE_MAX_BYTES;
 }
 
@@ -338,6 +355,7 @@ glperf_samples_decode(const GlperfSampleCopy *copy)
 {
 	GlperfSample *sample = palloc0(sizeof(GlperfSample));
 	int32		nparams;
+	int32		generic;
 	int			at = 0;
 
 	sample->times_seen = copy->seen;
@@ -347,6 +365,8 @@ glperf_samples_decode(const GlperfSampleCopy *copy)
 	sample->query_text = pstrdup(copy->payload.data + at);
 	at += strlen(sample->query_text) + 1;
 	read_bytes(copy, &at, &nparams, sizeof(nparams));
+	read_bytes(copy, &at, &generic, sizeof(generic));
+	sample->generic = generic != 0;
 	sample->nparams = nparams;
 	sample->param_types = palloc0(sizeof(Oid) * Max(nparams, 1));
 	sample->param_values = palloc0(sizeof(char *) * Max(nparams, 1));

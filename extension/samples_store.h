@@ -41,7 +41,7 @@ typedef struct GlperfSampleFilter
  * glperf_samples_encode -- write one execution as bytes
  *
  * Appends to out: search_path and text as C strings, the number of parameters
- * as int32, then per parameter its type OID, an int32 length (-1 is NULL) and
+ * and whether the plan is generic as int32s, then per parameter its type OID, an int32 length (-1 is NULL) and
  * that many bytes.  Returns false if the execution is not worth or not able
  * to be kept.  Raises no error that the statement itself wouldn't have met
  * (running out of memory, a cancel request).

@@ -134,8 +134,11 @@ fill_instances(GlperfWorkItem *item, const char *search_path)
 		instance->stmt.text = sample->query_text;
 		instance->stmt.nparams = sample->nparams;
 		instance->stmt.param_types = sample->param_types;
-		instance->stmt.param_values = sample->nparams > 0 ?
-			sample->param_values : NULL;
+		/* what a generic plan does not know, ours must not either */
+		instance->generic = sample->generic;
+		instance->seen = sample->times_seen;
+		instance->stmt.param_values = sample->nparams > 0 &&
+			!sample->generic ? sample->param_values : NULL;
 		instance->stmt.rows_per_call = rows_per_call;
 		instance->search_path = sample->search_path ? sample->search_path :
 			search_path;
@@ -148,6 +151,38 @@ fill_instances(GlperfWorkItem *item, const char *search_path)
 	item->instances[0].stmt.rows_per_call = rows_per_call;
 	item->instances[0].search_path = search_path;
 	item->ninstances = 1;
+}
+
+bool
+glperf_workload_constants(const GlperfWorkItem *item)
+{
+	int64		seen = 0;
+
+	for (int i = 0; i < item->ninstances; i++)
+	{
+		if (!item->instances[i].sampled)
+			return true;
+		if (item->instances[i].generic)
+			return false;
+		seen += item->instances[i].seen;
+	}
+	return seen >= Min(item->calls, GLPERF_STABLE_EXECUTIONS);
+}
+
+const char *
+glperf_workload_constants_basis(const GlperfWorkItem *item)
+{
+	int64		seen = 0;
+
+	for (int i = 0; i < item->ninstances; i++)
+		seen += item->instances[i].seen;
+	if (!item->instances[0].sampled)
+		return "is part of the statement's text";
+	if (item->instances[0].stmt.nparams == 0)
+		return psprintf("is part of the statement's text in all " INT64_FORMAT " sampled executions",
+						seen);
+	return psprintf("was bound as parameter in all " INT64_FORMAT " sampled executions, whose plans were made for it (custom plans); a generic plan could not use this index",
+					seen);
 }
 
 /* Run one of the queries above and make a workload of its rows. */

@@ -12,8 +12,11 @@
 
 #include "statement.h"
 
-/* Ways of running one statement that are planned; more add little. */
-#define GLPERF_INSTANCES	3
+/* Ways of running one statement that are planned: all samples that are kept. */
+#define GLPERF_INSTANCES	4
+
+/* Executions that must have used a constant before it counts as one. */
+#define GLPERF_STABLE_EXECUTIONS	3
 
 /* One way in which a statement was run. */
 typedef struct GlperfInstance
@@ -21,6 +24,8 @@ typedef struct GlperfInstance
 	GlperfStatement stmt;
 	const char *search_path;
 	bool		sampled;		/* real constants, not $n */
+	bool		generic;		/* sampled, but its plan did not know them */
+	int64		seen;			/* sampled executions like this one */
 } GlperfInstance;
 
 /* One row of pg_stat_statements. */
@@ -56,6 +61,16 @@ typedef struct GlperfWorkload
  *			missing, not preloaded or not readable.
  */
 extern GlperfWorkload *glperf_workload_load(void);
+
+/*
+ * Are the constants that all instances share there to stay?  They are when
+ * the text is all there is, or enough executions were sampled and none of
+ * them ran a generic plan.
+ */
+extern bool glperf_workload_constants(const GlperfWorkItem *item);
+
+/* Why, in words that follow "its constant ..."; for people. */
+extern const char *glperf_workload_constants_basis(const GlperfWorkItem *item);
 
 /*
  * glperf_workload_given -- the statements of a JSON array handed in
