@@ -36,6 +36,12 @@ typedef struct GlperfPlanned
 	double		base_cost;		/* with no candidate */
 	uint64	   *relevant;		/* candidates that can matter */
 	GlperfMatrix *matrix;		/* prices what was not planned */
+	List	   *before;			/* GlperfPlanScan * of the plan as things are */
+	List	   *after;			/* ... and with all recommended indexes */
+	double		after_cost;		/* of that plan; negative: not planned */
+	bool		gambles;		/* that plan counts on stopping early */
+	List	   *overruns;		/* Oid list of tables: a condition lies beyond
+								 * the histogram */
 	GlperfCost *costs;
 	int			ncosts;
 	int			allocated;
@@ -78,6 +84,7 @@ typedef struct GlperfRecommendation
 	double		benefit;		/* ms per day, write cost not taken off */
 	GlperfWriteCost write;
 	double		benefit_pct;
+	double		loss_without;	/* ms per day lost if it alone were left out */
 	int			helped;
 	int			hurt;
 	List	   *queryids;		/* int64 * */
@@ -160,6 +167,13 @@ extern double glperf_advise_bound(GlperfAdvice *advice, int s,
 extern void glperf_advise_used(GlperfAdvice *advice, int s,
 							   const uint64 *config, uint64 *used);
 
+/*
+ * What the planner is to see under config (NULL: no candidate), as every plan
+ * of the run is made.
+ */
+extern void glperf_advise_whatif(GlperfAdvice *advice, const uint64 *config,
+								 GlperfWhatif *whatif);
+
 /* Has the time limit passed?  Also the place where a cancel is noticed. */
 extern bool glperf_advise_out_of_time(GlperfAdvice *advice);
 
@@ -170,6 +184,30 @@ extern bool glperf_advise_out_of_time(GlperfAdvice *advice);
  */
 extern void glperf_advise_statistics(GlperfAdvice *advice);
 extern void glperf_advise_drops(GlperfAdvice *advice);
+
+/*
+ * advise_explain.c: plans with the chosen indexes, and what can be said about
+ * the run besides its recommendations.
+ */
+
+/* Plan the advised statements with the chosen indexes. */
+extern void glperf_advise_final_plans(GlperfAdvice *advice);
+
+/* advise_sql.c: the session's last run, or one with default options. */
+extern GlperfAdvice *glperf_last_advice(void);
+
+/*
+ * advise_risk.c: how far a recommendation can be relied on.
+ */
+
+/* Note conditions on rel that lie beyond the histogram of their column. */
+extern void glperf_risk_observe(List **overruns, MemoryContext context,
+								PlannerInfo *root, RelOptInfo *rel,
+								RangeTblEntry *rte);
+
+/* Set rec's confidence, and say why. */
+extern void glperf_risk_grade(GlperfAdvice *advice,
+							  GlperfRecommendation *rec);
 
 /* advise_report.c: from a selection to recommendations with reasons. */
 extern void glperf_advise_report(GlperfAdvice *advice);

@@ -92,11 +92,40 @@ harvest_relation(void *arg, PlannerInfo *root, RelOptInfo *rel,
 {
 	PlanJob    *job = arg;
 
+	glperf_risk_observe(&job->planned->overruns, job->advice->context, root,
+						rel, rte);
 	if (!job->again)
 		glperf_statistics_observe(&job->advice->statistics,
 								  job->statement - job->advice->statements,
 								  root, rel, rte);
 	glperf_candidates_harvest(&job->planned->harvest, root, rel, rte);
+}
+
+void
+glperf_advise_whatif(GlperfAdvice *advice, const uint64 *config,
+					 GlperfWhatif *whatif)
+{
+	whatif->max_visible = MAX_VISIBLE;
+	whatif->probes = &advice->probes;
+	if (advice->statistics.wanted)
+		whatif->statistics = &advice->statistics;
+	if (config)
+	{
+		whatif->defs = advice->defs;
+		whatif->ndefs = advice->candidates.n;
+		whatif->enabled = config;
+	}
+}
+
+/* Remember the scans of the plan as things are. */
+static void
+note_scans(PlanJob *job, const GlperfWhatif *whatif, PlannedStmt *plan)
+{
+	MemoryContext old = MemoryContextSwitchTo(job->advice->context);
+
+	job->planned->before = list_concat(job->planned->before,
+									   glperf_plan_scans(whatif, plan));
+	MemoryContextSwitchTo(old);
 }
 
 /* The work of a PlanJob. */
@@ -112,21 +141,13 @@ plan_work(void *arg)
 		job->stmt->text = MemoryContextStrdup(job->advice->context,
 											  glperf_statement_repair(job->stmt->text));
 	glperf_statement_analyse(job->stmt, &analysed);
-	whatif.max_visible = MAX_VISIBLE;
-	whatif.probes = &job->advice->probes;
-	if (job->advice->statistics.wanted)
-		whatif.statistics = &job->advice->statistics;
-	if (job->config)
-	{
-		whatif.defs = job->advice->defs;
-		whatif.ndefs = job->advice->candidates.n;
-		whatif.enabled = job->config;
-	}
-	else
+	glperf_advise_whatif(job->advice, job->config, &whatif);
+	if (job->config == NULL)
 	{
 		whatif.harvest = harvest_relation;
 		whatif.harvest_arg = job;
 		job->planned->open_params = analysed.open_params;
+		job->planned->before = NIL;
 	}
 	job->cost = 0;
 	if (list_length(analysed.queries) == 1)
@@ -158,6 +179,7 @@ plan_work(void *arg)
 		{
 			glperf_check_permissions(plan);
 			note_writes(job, query);
+			note_scans(job, &whatif, plan);
 		}
 	}
 }

@@ -2,8 +2,9 @@
  * advise_report.c
  *		From a selection to recommendations with reasons.
  *
- * A statement's saving is shared equally among the chosen indexes in its
- * plans, so the benefits of all recommendations add up to the total.
+ * A statement's saving is divided among the chosen indexes in its plans by
+ * what each adds to the others (marginal.c), so the benefits of all
+ * recommendations add up to the total.
  */
 #include "advise.h"
 
@@ -19,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "marginal.h"
 #include "sandbox.h"
 
 /* Bytes of a statement's text in a reason. */
@@ -190,46 +192,6 @@ give_reasons(GlperfAdvice *advice, GlperfRecommendation *rec)
 	name_redundant(advice, rec);
 }
 
-/*
- * High: real constants, and at least half of the cost saved.  Low: planned
- * with unknown values throughout, or the table was never analysed.
- */
-static void
-grade(GlperfAdvice *advice, GlperfRecommendation *rec)
-{
-	double		sampled = 0;
-	double		total = 0;
-	double		gain = 0;
-
-	for (int s = 0; s < advice->nstatements; s++)
-	{
-		GlperfAdviceStatement *statement = &advice->statements[s];
-
-		if (!bitset_get(statement->used, rec->candidate))
-			continue;
-		total += statement->weight;
-		gain += statement->weight * (1 - statement->ratio);
-		/* a generic plan is made without values, so nothing is unknown */
-		if (!statement->planned[0].open_params ||
-			statement->item->instances[0].generic)
-			sampled += statement->weight;
-	}
-	if (total <= 0)
-		total = 1;
-	if (sampled / total < 0.5)
-	{
-		rec->confidence = gain / total >= 0.5 ? "medium" : "low";
-		rec->reasons = lappend(rec->reasons,
-							   "confidence: planned with unknown parameter values, since there are no samples; load glperf by shared_preload_libraries to keep some");
-	}
-	else
-	{
-		rec->confidence = gain / total >= 0.5 ? "high" : "medium";
-		rec->reasons = lappend(rec->reasons,
-							   "confidence: planned with the constants that the statements ran with");
-	}
-}
-
 /* Word one recommendation: names, DDL, reasons. */
 static void
 word_recommendation(void *arg)
@@ -254,39 +216,84 @@ word_recommendation(void *arg)
 						 (char *) lfirst(lc));
 	rec->ddl = ddl.data;
 	give_reasons(advice, rec);
-	grade(advice, rec);
 	MemoryContextSwitchTo(old);
 	name_replaced(advice, rec);
 	relation_close(table, NoLock);
 }
 
-/* Share the savings of all statements among the chosen indexes. */
-static void
-share_benefits(GlperfAdvice *advice)
+/* A statement whose saving is divided. */
+typedef struct Saving
 {
+	GlperfAdvice *advice;
+	int			statement;
+} Saving;
+
+/* What a set of candidates saves of it, by the plans made so far. */
+static double
+saving_of(void *arg, const uint64 *set)
+{
+	Saving	   *saving = arg;
+
+	return saving->advice->statements[saving->statement].weight *
+		(1 - glperf_advise_bound(saving->advice, saving->statement, set));
+}
+
+/* Divide the saving of one statement among the indexes of its final plans. */
+static void
+share_saving(GlperfAdvice *advice, int s)
+{
+	GlperfAdviceStatement *statement = &advice->statements[s];
+	Saving		saving = {advice, s};
+	int		   *members = palloc(sizeof(int) * (advice->nrecommendations + 1));
+	int		   *ranks = palloc(sizeof(int) * (advice->nrecommendations + 1));
+	double	   *share = palloc(sizeof(double) * (advice->nrecommendations + 1));
+	int			n = 0;
+
+	for (int r = 0; r < advice->nrecommendations; r++)
+		if (bitset_get(statement->used, advice->recommendations[r].candidate))
+		{
+			ranks[n] = r;
+			members[n++] = advice->recommendations[r].candidate;
+		}
+	glperf_marginal_shares(n, members, bitset_words(advice->candidates.n),
+						   statement->weight * (1 - statement->ratio),
+						   saving_of, &saving, share);
+	for (int i = 0; i < n; i++)
+	{
+		GlperfRecommendation *rec = &advice->recommendations[ranks[i]];
+		int64	   *queryid = palloc(sizeof(int64));
+
+		rec->benefit += share[i];
+		rec->helped++;
+		*queryid = statement->item->queryid;
+		rec->queryids = lappend(rec->queryids, queryid);
+	}
+	pfree(members);
+	pfree(ranks);
+	pfree(share);
+}
+
+/* What would be lost if one index alone were left out. */
+static double
+loss_without(GlperfAdvice *advice, int candidate)
+{
+	int			words = bitset_words(advice->candidates.n);
+	uint64	   *others = palloc(words * sizeof(uint64));
+	double		loss = 0;
+
+	memcpy(others, advice->selection.chosen, words * sizeof(uint64));
+	bitset_del(others, candidate);
 	for (int s = 0; s < advice->nstatements; s++)
 	{
 		GlperfAdviceStatement *statement = &advice->statements[s];
-		int			sharers = 0;
 
-		for (int r = 0; r < advice->nrecommendations; r++)
-			if (bitset_get(statement->used,
-						   advice->recommendations[r].candidate))
-				sharers++;
-		for (int r = 0; r < advice->nrecommendations; r++)
-		{
-			GlperfRecommendation *rec = &advice->recommendations[r];
-			int64	   *queryid;
-
-			if (!bitset_get(statement->used, rec->candidate))
-				continue;
-			rec->benefit += statement->weight * (1 - statement->ratio) / sharers;
-			rec->helped++;
-			queryid = palloc(sizeof(int64));
-			*queryid = statement->item->queryid;
-			rec->queryids = lappend(rec->queryids, queryid);
-		}
+		if (bitset_get(statement->used, candidate))
+			loss += statement->weight *
+				Max(0.0, Min(1.0, glperf_advise_bound(advice, s, others)) -
+					statement->ratio);
 	}
+	pfree(others);
+	return loss;
 }
 
 /* Most benefit first; names decide between equals. */
@@ -323,12 +330,15 @@ glperf_advise_report(GlperfAdvice *advice)
 		rec->hurt = rec->write.statements;
 		rec->name = advice->defs[c]->name;
 	}
-	share_benefits(advice);
+	for (int s = 0; s < advice->nstatements; s++)
+		share_saving(advice, s);
+	glperf_advise_final_plans(advice);
 	for (int r = 0; r < advice->nrecommendations; r++)
 	{
 		GlperfRecommendation *rec = &advice->recommendations[r];
 		ReportJob	job = {advice, rec};
 
+		rec->loss_without = loss_without(advice, rec->candidate);
 		if (advice->total_weight > 0)
 			rec->benefit_pct = 100 * rec->benefit / advice->total_weight;
 		/* its table is locked or gone by now: the next run will see */
@@ -338,6 +348,7 @@ glperf_advise_report(GlperfAdvice *advice)
 			advice->complete = false;
 			continue;
 		}
+		glperf_risk_grade(advice, rec);
 		advice->used_bytes += rec->size;
 		advice->recommendations[kept++] = *rec;
 	}

@@ -48,9 +48,9 @@ run(const GlperfAdviceOptions *options)
 	return advice;
 }
 
-/* The last run, or one with default options; never another role's. */
-static GlperfAdvice *
-last_or_run(void)
+/* Never another role's. */
+GlperfAdvice *
+glperf_last_advice(void)
 {
 	GlperfAdviceOptions options = {-1, -1, DEFAULT_MIN_BENEFIT_PCT, 0, NULL};
 
@@ -155,6 +155,7 @@ glperf_advise_indexes(PG_FUNCTION_ARGS)
 			int8_array(rec->queryids),
 			CStringGetTextDatum(rec->confidence),
 			glperf_text_array(rec->reasons),
+			Float8GetDatum(rec->loss_without),
 		};
 		bool		nulls[lengthof(values)] = {0};
 
@@ -191,7 +192,7 @@ glperf_advised_statements(PG_FUNCTION_ARGS)
 	GlperfAdvice *advice;
 
 	InitMaterializedSRF(fcinfo, 0);
-	advice = last_or_run();
+	advice = glperf_last_advice();
 	for (int s = 0; s < advice->nstatements; s++)
 	{
 		GlperfAdviceStatement *statement = &advice->statements[s];
@@ -234,6 +235,7 @@ glperf_advice_summary(PG_FUNCTION_ARGS)
 	GlperfAdvice *advice;
 	TupleDesc	tupdesc;
 	int			outcomes[3] = {0};
+	double		gain = 0;
 	double		bound;
 	Datum		values[15];
 	bool		nulls[15] = {0};
@@ -241,9 +243,12 @@ glperf_advice_summary(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE ||
 		tupdesc->natts != lengthof(values))
 		elog(ERROR, "unexpected result type of advice_summary()");
-	advice = last_or_run();
+	advice = glperf_last_advice();
 	for (int s = 0; s < advice->nstatements; s++)
 		outcomes[advice->statements[s].outcome]++;
+	for (int r = 0; r < advice->nrecommendations; r++)
+		gain += advice->recommendations[r].benefit -
+			advice->recommendations[r].write.ms;
 	bound = advice->selection.bound;
 	values[0] = Int32GetDatum(advice->nstatements);
 	values[1] = Int32GetDatum(outcomes[GLPERF_ADVISED]);
@@ -253,7 +258,7 @@ glperf_advice_summary(PG_FUNCTION_ARGS)
 	values[5] = Int32GetDatum(advice->planner_calls);
 	values[6] = Float8GetDatum(advice->elapsed_ms);
 	values[7] = Float8GetDatum(advice->total_weight);
-	values[8] = Float8GetDatum(advice->selection.gain);
+	values[8] = Float8GetDatum(gain);
 	values[9] = Float8GetDatum(advice->total_weight > 0 ?
 							   100 * bound / advice->total_weight : 0);
 	values[10] = Float8GetDatum(bound > 0 ?

@@ -105,6 +105,7 @@ typedef struct GlperfHarvest
 	List	   *proposed;		/* candidate numbers, int list */
 	List	   *tables;			/* Oid list of tables worth an index */
 	bool		big;			/* it reads a table worth an index */
+	List	   *small;			/* Oid list of tables that are too small */
 	List	   *columns;		/* Oid list, relid and attnum in turn: columns
 								 * that an index of use would lead with */
 	List	   *hints;			/* char *: what would have to be done before

@@ -23,6 +23,7 @@ typedef struct PlanWalk
 	List	   *names;			/* index names met */
 	List	   *real;			/* OIDs of existing indexes met */
 	StringInfo text;			/* filled when not NULL */
+	List	  **scans;			/* GlperfPlanScan *, filled when not NULL */
 } PlanWalk;
 
 static void walk_plan(PlanWalk *walk, Plan *plan, int depth);
@@ -245,6 +246,59 @@ print_node(PlanWalk *walk, Plan *plan, int depth)
 					 plan->startup_cost, plan->total_cost, plan->plan_rows);
 }
 
+/* Names of the indexes below a bitmap heap scan; notes those made up. */
+static void
+describe_bitmap(PlanWalk *walk, Plan *plan, StringInfo names,
+				GlperfPlanScan *scan)
+{
+	List	   *members = NIL;
+	ListCell   *lc;
+	Oid			index = scan_index(plan);
+
+	if (OidIsValid(index))
+	{
+		int			i = glperf_whatif_index_number(walk->whatif, index);
+
+		appendStringInfo(names, "%s%s", names->len > 0 ? ", " : "",
+						 quote_identifier(index_name(walk, index)));
+		if (i >= 0)
+			scan->candidates = list_append_unique_int(scan->candidates, i);
+	}
+	else if (IsA(plan, BitmapAnd))
+		members = ((BitmapAnd *) plan)->bitmapplans;
+	else if (IsA(plan, BitmapOr))
+		members = ((BitmapOr *) plan)->bitmapplans;
+	foreach(lc, members)
+		describe_bitmap(walk, (Plan *) lfirst(lc), names, scan);
+}
+
+/* Note a scan of a table. */
+static void
+note_scan(PlanWalk *walk, Plan *plan)
+{
+	Index		rti = IsA(plan, ModifyTable) ? 0 : scan_relid(plan);
+	RangeTblEntry *rte = rti > 0 && rti <= list_length(walk->stmt->rtable) ?
+	list_nth(walk->stmt->rtable, rti - 1) : NULL;
+	GlperfPlanScan *scan;
+	StringInfoData names;
+
+	if (rte == NULL || rte->rtekind != RTE_RELATION)
+		return;
+	scan = palloc0(sizeof(GlperfPlanScan));
+	initStringInfo(&names);
+	describe_bitmap(walk, IsA(plan, BitmapHeapScan) ? plan->lefttree : plan,
+					&names, scan);
+	scan->relid = rte->relid;
+	scan->alias = pstrdup(rte->eref->aliasname);
+	scan->node = psprintf("%s%s%s%s", plan->parallel_aware ? "Parallel " : "",
+						  node_name(plan), names.len > 0 ? " using " : "",
+						  names.data);
+	scan->index_only = IsA(plan, IndexOnlyScan);
+	scan->cost = plan->total_cost;
+	scan->rows = plan->plan_rows;
+	*walk->scans = lappend(*walk->scans, scan);
+}
+
 /* Walk the members of a node's list of child plans. */
 static void
 walk_list(PlanWalk *walk, List *plans, int depth)
@@ -264,6 +318,8 @@ walk_plan(PlanWalk *walk, Plan *plan, int depth)
 	check_stack_depth();
 	if (walk->text)
 		print_node(walk, plan, depth);
+	if (walk->scans)
+		note_scan(walk, plan);
 	if (OidIsValid(scan_index(plan)))
 		note_index(walk, scan_index(plan));
 
@@ -338,6 +394,16 @@ glperf_plan_index_names(const GlperfWhatif *whatif, PlannedStmt *plan)
 
 	walk_stmt(&walk);
 	return walk.names;
+}
+
+List *
+glperf_plan_scans(const GlperfWhatif *whatif, PlannedStmt *plan)
+{
+	List	   *scans = NIL;
+	PlanWalk	walk = {.whatif = whatif,.stmt = plan,.scans = &scans};
+
+	walk_stmt(&walk);
+	return scans;
 }
 
 char *

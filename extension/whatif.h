@@ -112,6 +112,21 @@ extern List *glperf_plan_real_indexes(const GlperfWhatif *whatif,
 extern List *glperf_plan_index_names(const GlperfWhatif *whatif,
 									 PlannedStmt *plan);
 
+/* One scan of a table in a plan. */
+typedef struct GlperfPlanScan
+{
+	Oid			relid;
+	char	   *alias;			/* as the statement calls the table */
+	char	   *node;			/* as in Index Scan using i */
+	List	   *candidates;		/* int list: made-up indexes that it reads */
+	bool		index_only;
+	double		cost;			/* of one run, planner units */
+	double		rows;			/* of one run */
+} GlperfPlanScan;
+
+/* The scans of tables in a plan, in plan order; a List of GlperfPlanScan *. */
+extern List *glperf_plan_scans(const GlperfWhatif *whatif, PlannedStmt *plan);
+
 /*
  * The plan as indented text, one node a line: node type, index, relation,
  * cost and rows.  Made from the plan alone, without starting the executor.

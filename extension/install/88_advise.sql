@@ -24,12 +24,13 @@ RETURNS TABLE (
 	statements_hurt int4,
 	queryids int8[],
 	confidence text,
-	reasons text[])
+	reasons text[],
+	loss_without_ms_per_day float8)
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_advise_indexes';
 COMMENT ON FUNCTION advise_indexes(int8, int4, float8, int4, jsonb) IS
-'Recommends what to do about the indexes for the statements of pg_stat_statements in this database; one row per recommendation, none when there is nothing to do: first tables to ANALYZE because plans rest on missing or stale statistics and statistics to create because a sample proves the planner wrong by ten times or more, then indexes to create, most benefit first, then indexes to drop (those of glperf.index_usage with a drop_ddl that no recorded statement would use). action is analyze, create statistics, create or drop; index_name is NULL for analyze and create statistics, undo_ddl for analyze; figures of benefit and cost are 0 for all but create, size_bytes of a drop is what it frees. Executes and creates nothing. budget_bytes bounds the disk space of all recommended indexes together, max_indexes their number (NULL: no bound); min_benefit_pct is the share of the workload''s time that each index has to save (0..100, NULL: 0.1); time_limit_ms ends the search with the best found so far (NULL: none). workload hands in other statements than those recorded, as a JSON array of objects with query and, optionally, calls, time_ms and rows of all calls in a day, role, search_path and queryid; without time_ms a statement weighs what the planner estimates. ddl is for reading and copying; steps holds the same statements to be run one by one outside a transaction; undo_ddl takes them back. benefit_ms_per_day is the saving of statements, to be set against write_cost_ms_per_day and wal_bytes_per_day; benefit_pct is its share of the workload''s time. queryids are those of pg_stat_statements. confidence is high, medium or low. Each statement is planned with the rights of the role that ran it.';
+'Recommends what to do about the indexes for the statements of pg_stat_statements in this database; one row per recommendation, none when there is nothing to do: first tables to ANALYZE because plans rest on missing or stale statistics and statistics to create because a sample proves the planner wrong by ten times or more, then indexes to create, most benefit first, then indexes to drop (those of glperf.index_usage with a drop_ddl that no recorded statement would use). action is analyze, create statistics, create or drop; index_name is NULL for analyze and create statistics, undo_ddl for analyze; figures of benefit and cost are 0 for all but create, size_bytes of a drop is what it frees. Executes and creates nothing. budget_bytes bounds the disk space of all recommended indexes together, max_indexes their number (NULL: no bound); min_benefit_pct is the share of the workload''s time that each index has to save (0..100, NULL: 0.1); time_limit_ms ends the search with the best found so far (NULL: none). workload hands in other statements than those recorded, as a JSON array of objects with query and, optionally, calls, time_ms and rows of all calls in a day, role, search_path and queryid; without time_ms a statement weighs what the planner estimates. ddl is for reading and copying; steps holds the same statements to be run one by one outside a transaction; undo_ddl takes them back. benefit_ms_per_day is the index''s contribution to the saving of statements, to be set against write_cost_ms_per_day and wal_bytes_per_day; what several indexes save together is divided by what each adds to the others, averaged over the orders of adding them, so that the contributions add up to the whole. benefit_pct is its share of the workload''s time; loss_without_ms_per_day is what would be lost if this index alone were left out, less than its contribution where another one could step in and more where others are of no use without it. queryids are those of pg_stat_statements. confidence is high, medium or low. Each statement is planned with the rights of the role that ran it.';
 
 CREATE FUNCTION advised_statements()
 RETURNS TABLE (
@@ -73,7 +74,59 @@ AS 'MODULE_PATHNAME', 'glperf_advice_summary';
 COMMENT ON FUNCTION advice_summary() IS
 'One row about this session''s last advise_indexes(), which it makes with default options when there was none. upper_bound_pct is the share of the workload''s time that no set of indexes can exceed, captured_pct the recommended set''s share of that, write cost taken off; NULL when nothing can be gained. complete is false when the time limit ended the search.';
 
+CREATE FUNCTION advice_plans()
+RETURNS TABLE (
+	rank int4,
+	index_name text,
+	queryid int8,
+	role text,
+	query text,
+	sample int4,
+	table_name text,
+	alias text,
+	node_before text,
+	node_after text,
+	node_cost_before float8,
+	node_cost_after float8,
+	cost_before float8,
+	cost_after float8)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_advice_plans';
+COMMENT ON FUNCTION advice_plans() IS
+'Where the indexes that this session''s last advise_indexes() recommends come into plans: one row per index, statement, way of running it (sample, from 1) and scan of a table. rank and index_name are those of the recommendation, alias is how the statement calls the table. node_before is how the table is read as things are (NULL when that plan does not read it), node_after with all recommended indexes; node costs are of one run of that scan, cost_before and cost_after of the whole statement, in the planner''s units. Makes a run with default options when there was none.';
+
+CREATE FUNCTION advice_rivals()
+RETURNS TABLE (
+	rank int4,
+	index_name text,
+	rival text,
+	rival_size_bytes int8,
+	rival_benefit_ms_per_day float8,
+	rival_write_cost_ms_per_day float8,
+	reason text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_advice_rivals';
+COMMENT ON FUNCTION advice_rivals() IS
+'The candidate that would do best in the place of each index that this session''s last advise_indexes() recommends to create, and why it lost. No row for an index that had no rival on its table. The rival''s figures are derived from the plans of the run, not planned anew: its estimated size, what the statements that the index helps would save with it instead (NULL for one that takes more than the whole budget and was not planned with), and what its upkeep takes.';
+
+CREATE FUNCTION advice_not_examined()
+RETURNS TABLE (
+	kind text,
+	object text,
+	count int8,
+	time_ms_per_day float8,
+	reason text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_advice_not_examined';
+COMMENT ON FUNCTION advice_not_examined() IS
+'What this session''s last advise_indexes() did not look at, so that silence is not taken for health. kind is statement (could not be analysed; one row per reason, count says how many, time_ms_per_day how much they take), table (too small for an index; count and time are of the statements that read it), candidate (left out by a limit or the budget), statistics (a table of which no sample was compared with the planner''s beliefs), or search (it ended early). No row: everything was looked at.';
+
 REVOKE ALL ON FUNCTION advise_indexes(int8, int4, float8, int4, jsonb),
-	advised_statements(), advice_summary() FROM PUBLIC;
+	advised_statements(), advice_summary(), advice_plans(), advice_rivals(),
+	advice_not_examined() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION advise_indexes(int8, int4, float8, int4, jsonb),
-	advised_statements(), advice_summary() TO pg_monitor;
+	advised_statements(), advice_summary(), advice_plans(), advice_rivals(),
+	advice_not_examined() TO pg_monitor;
