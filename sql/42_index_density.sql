@@ -99,7 +99,8 @@ CREATE TABLE density.promised AS
 SELECT index_name, size_bytes, freed_bytes, freed_low_bytes, freed_high_bytes
 FROM glperf.index_bloat WHERE reindex_ddl IS NOT NULL;
 SELECT reindex_ddl FROM glperf.index_bloat
-WHERE schema_name = 'density' AND reindex_ddl IS NOT NULL \gexec
+WHERE schema_name = 'density' AND reindex_ddl IS NOT NULL
+ORDER BY index_name \gexec
 SELECT index_name,
 	abs(size_bytes - pg_relation_size(('density.' || index_name)::regclass)
 		- freed_bytes) <= 0.05 * size_bytes AS kept
