@@ -74,7 +74,7 @@ size_candidate(void *arg)
 	GlperfAdvice *advice = job->advice;
 	GlperfIndexDef *def = advice->defs[job->candidate];
 
-	glperf_whatif_set_size(def);
+	glperf_whatif_set_size(def, advice->samples);
 	advice->write_costs[job->candidate] = glperf_write_cost(def,
 															advice->writes);
 }
@@ -188,6 +188,29 @@ merge_flipped(GlperfAdvice *advice)
 		}
 }
 
+/* Size the candidates of one table; those that cannot be are left out. */
+static void
+size_candidates(GlperfAdvice *advice, Oid relid)
+{
+	GlperfFailure failure;
+
+	for (int c = 0; c < advice->candidates.n; c++)
+	{
+		CandidateJob job = {advice, c, InvalidOid};
+
+		if (!advice->alive[c] || advice->defs[c]->relid != relid)
+			continue;
+		if (glperf_advise_out_of_time(advice) ||
+			!glperf_sandbox_run_on_table(relid, size_candidate, &job,
+										 &failure) ||
+			advice->defs[c]->impossible)
+			advice->alive[c] = false;
+		else if (advice->options.budget >= 0 &&
+				 advice->defs[c]->pages * BLCKSZ > advice->options.budget)
+			advice->alive[c] = false;
+	}
+}
+
 /* Decide which candidates are worth planning with, and size them. */
 static void
 prepare_candidates(GlperfAdvice *advice)
@@ -219,20 +242,11 @@ prepare_candidates(GlperfAdvice *advice)
 				if (advice->defs[c]->relid == job.relid)
 					advice->alive[c] = false;
 	}
-	for (int c = 0; c < n; c++)
-	{
-		CandidateJob job = {advice, c, InvalidOid};
-
-		if (!advice->alive[c])
-			continue;
-		if (glperf_advise_out_of_time(advice) ||
-			!glperf_sandbox_run_on_table(advice->defs[c]->relid,
-										 size_candidate, &job, &failure))
-			advice->alive[c] = false;
-		else if (advice->options.budget >= 0 &&
-				 advice->defs[c]->pages * BLCKSZ > advice->options.budget)
-			advice->alive[c] = false;
-	}
+	/* table by table, as one sample is kept at a time */
+	advice->samples = glperf_samples_create(advice->context);
+	foreach(lc, tables)
+		size_candidates(advice, lfirst_oid(lc));
+	glperf_samples_forget(advice->samples);
 }
 
 /* Which candidates can matter to which statement. */

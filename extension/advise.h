@@ -11,6 +11,7 @@
 
 #include "access_cost.h"
 #include "candidates.h"
+#include "index_sample.h"
 #include "select.h"
 #include "statistics_advice.h"
 #include "whatif.h"
@@ -116,6 +117,7 @@ typedef struct GlperfAdvice
 	bool	   *alive;			/* [candidate] may be chosen */
 	List	   *writes;			/* GlperfWrite * */
 	GlperfWriteCost *write_costs;	/* [candidate] */
+	GlperfSamples *samples;		/* rows of tables, for sizes */
 	List	   *real_used;		/* Oid list: existing indexes in plans */
 	GlperfProbes probes;		/* ends of columns */
 	GlperfStatisticsSet statistics; /* that are missing */

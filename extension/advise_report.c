@@ -189,6 +189,10 @@ give_reasons(GlperfAdvice *advice, GlperfRecommendation *rec)
 										write->hot_lost >= 1 ?
 										psprintf(", and %.0f updates a day stop being HOT",
 												 write->hot_lost) : ""));
+	if (def->size_basis)
+		rec->reasons = lappend(rec->reasons,
+							   psprintf("size estimated from statistics: %s",
+										def->size_basis));
 	name_redundant(advice, rec);
 }
 

@@ -237,8 +237,8 @@ glperf_advice_summary(PG_FUNCTION_ARGS)
 	int			outcomes[3] = {0};
 	double		gain = 0;
 	double		bound;
-	Datum		values[15];
-	bool		nulls[15] = {0};
+	Datum		values[16];
+	bool		nulls[16] = {0};
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE ||
 		tupdesc->natts != lengthof(values))
@@ -269,6 +269,7 @@ glperf_advice_summary(PG_FUNCTION_ARGS)
 	values[12] = Int64GetDatum((int64) advice->used_bytes);
 	values[13] = BoolGetDatum(advice->complete);
 	values[14] = TimestampTzGetDatum(advice->started);
+	values[15] = Int64GetDatum(advice->samples->pages_read);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  values, nulls)));
 }

@@ -22,6 +22,7 @@ char	   *glperf_history_database = NULL;
 int			glperf_history_interval_s = 300;
 bool		glperf_sample_parameters = true;
 char	   *glperf_host_root = "";
+int			glperf_size_sample_pages = 2400;
 
 static const struct config_enum_entry track_options[] = {
 	{"none", GLPERF_TRACK_NONE, false},
@@ -102,6 +103,13 @@ glperf_guc_init(bool preloaded)
 							&glperf_history_interval_s,
 							300, 1, 86400,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("glperf.size_sample_pages",
+							"Most blocks of a table that are read to find out how big an index on it would be.",
+							"A quarter of that is usual; 0 makes do with the statistics.",
+							&glperf_size_sample_pages,
+							2400, 0, 100000,
+							PGC_USERSET, 0, NULL, NULL, NULL);
 
 	/*
 	 * Not for everybody: it makes the server read files of another directory,

@@ -22,6 +22,7 @@ extern char *glperf_history_database;
 extern int	glperf_history_interval_s;
 extern GLPERF_LOCAL bool glperf_sample_parameters;
 extern char *glperf_host_root;
+extern int	glperf_size_sample_pages;
 
 extern void glperf_guc_init(bool preloaded);
 

@@ -52,6 +52,9 @@ typedef struct GlperfIndexDef
 	double		pages;			/* blocks, all partitions together */
 	int			height;			/* levels below the root, >= 0 */
 	double		entry_bytes;	/* average bytes of one leaf entry */
+	const char *size_basis;		/* a constant: why the size is from statistics
+								 * alone; NULL when rows were sampled */
+	const char *impossible;		/* a constant: why it cannot be built, or NULL */
 
 	/* GIN alone; 0 when not known */
 	double		keys_per_row;	/* different keys in one value, on average */
@@ -143,12 +146,17 @@ extern void glperf_index_def_set_size(GlperfIndexDef *def,
 									  double predicate_selectivity);
 
 /*
- * B-tree size from the table's statistics alone, in pages: so many tuples,
- * nulls of them equal to each other, the others of so many distinct keys, of
- * entry bytes on average.  Pure arithmetic; see whatif_size.c.
+ * glperf_index_def_measure -- the same from a sample of the table's rows
+ *
+ * Call after the above, whose figures stay, with the reason in size_basis,
+ * when there is no sample to be had.  deduplicate as for a B-tree.
  */
-extern double glperf_btree_pages(double tuples, double nulls,
-								 double distinct, double entry,
-								 bool deduplicate);
+struct GlperfSamples;
+extern void glperf_index_def_measure(GlperfIndexDef *def,
+									 struct GlperfSamples *samples,
+									 bool deduplicate);
+
+/* Can equal keys of this index share an entry?  False but for B-trees. */
+extern bool glperf_index_def_deduplicates(const GlperfIndexDef *def);
 
 #endif							/* GLPERF_INDEX_DEF_H */

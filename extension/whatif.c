@@ -411,7 +411,7 @@ predicate_rows(const GlperfIndexDef *def)
 }
 
 void
-glperf_whatif_set_size(GlperfIndexDef *def)
+glperf_whatif_set_size(GlperfIndexDef *def, struct GlperfSamples *samples)
 {
 	glperf_index_def_set_size(def, 1.0);
 	glperf_whatif_set_stats(def);
@@ -419,4 +419,6 @@ glperf_whatif_set_size(GlperfIndexDef *def)
 		glperf_index_def_set_size(def, 1.0);
 	if (def->pred && def->rows > 0)
 		glperf_index_def_set_size(def, predicate_rows(def) / def->rows);
+	glperf_index_def_measure(def, samples,
+							 glperf_index_def_deduplicates(def));
 }

@@ -73,10 +73,14 @@ extern PlannedStmt *glperf_whatif_plan(GlperfWhatif *whatif, Query *query,
 									   ParamListInfo params);
 
 /*
- * Fills the size of def and the statistics of its expressions, the share of rows that its predicate keeps included,
- * from the planner's own estimate.  Locks the table in ACCESS SHARE mode.
+ * Fills the size of def and the statistics of its expressions.  The share of
+ * rows that its predicate keeps is included, from samples where they can be
+ * had, else from the planner's own estimate.  Locks the table in ACCESS SHARE
+ * mode.
  */
-extern void glperf_whatif_set_size(GlperfIndexDef *def);
+struct GlperfSamples;
+extern void glperf_whatif_set_size(GlperfIndexDef *def,
+								   struct GlperfSamples *samples);
 
 /*
  * The plan's total cost, plus a charge for stopping early where that is a

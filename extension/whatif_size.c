@@ -2,13 +2,9 @@
  * whatif_size.c
  *		How big an index would be.
  *
- * The model follows CREATE INDEX on a B-tree: entries are MAXALIGNed index
- * tuples with a line pointer, equal keys are packed into posting lists of at
- * most a tenth of a page when every key column's operator class allows it,
- * leaves are filled to 90 %, inner pages to 70 %.  Row counts, widths and
- * numbers of distinct values come from the table's statistics.
- *
- * See nbtsort.c and nbtdedup.c.
+ * Row counts, widths and numbers of distinct values come from the table's
+ * statistics here, which say nothing of columns together or of most
+ * expressions; index_measure.c does better where rows may be sampled.
  */
 #include "index_def.h"
 
@@ -30,87 +26,10 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#define LEAF_FILL	0.9
-#define INNER_FILL	0.7
-#define PAGE_ROOM	((double) (BLCKSZ - SizeOfPageHeaderData - \
-							   MAXALIGN(sizeof(BTPageOpaqueData))))
+#include "index_pages.h"
 
-/* hash: fill factor of a fresh index; see hash.h */
-#define HASH_FILL	0.75
-/* BRIN: heap blocks summarised by one entry; see brin.h */
-#define BRIN_RANGE	128.0
-
-/* Fan-out of inner pages for entries of this size. */
-static double
-inner_fanout(double entry)
-{
-	return Max(2.0, floor(PAGE_ROOM * INNER_FILL / (entry + sizeof(ItemIdData))));
-}
-
-/* Bytes of all leaf entries with their line pointers. */
-static double
-leaf_bytes(double tuples, double distinct, double entry, bool deduplicate)
-{
-	double		item = sizeof(ItemIdData);
-	double		group;
-	double		cap;
-	double		full;
-	double		rest;
-	double		bytes;
-
-	if (!deduplicate || distinct >= tuples)
-		return tuples * (entry + item);
-	group = tuples / distinct;
-	cap = floor((PAGE_ROOM * 0.1 - entry) / sizeof(ItemPointerData));
-	if (cap < 2)
-		return tuples * (entry + item);
-	full = floor(group / cap);
-	rest = group - full * cap;
-	bytes = full * (MAXALIGN((int) (entry + cap * sizeof(ItemPointerData))) + item);
-	if (rest >= 2)
-		bytes += MAXALIGN((int) (entry + rest * sizeof(ItemPointerData))) + item;
-	else if (rest > 0)
-		bytes += entry + item;
-	return distinct * bytes;
-}
-
-double
-glperf_btree_pages(double tuples, double nulls, double distinct,
-				   double entry, bool deduplicate)
-{
-	double		pages;
-	double		level;
-
-	tuples = Max(0.0, tuples);
-	nulls = Min(nulls, tuples);
-	distinct = Min(Max(1.0, distinct), Max(1.0, tuples - nulls));
-	pages = ceil((leaf_bytes(tuples - nulls, distinct, entry, deduplicate) +
-				  leaf_bytes(nulls, 1, entry, deduplicate)) /
-				 (PAGE_ROOM * LEAF_FILL));
-	pages = Max(1.0, pages);
-	level = pages;
-	while (level > 1)
-	{
-		level = ceil(level / inner_fanout(entry));
-		pages += level;
-	}
-	return pages + 1;			/* metapage */
-}
-
-/* Levels below the root of a tree of that many pages. */
-static int
-btree_height(double pages, double entry)
-{
-	int			height = 0;
-	double		level = Max(1.0, pages - 1);
-
-	while (level > 1)
-	{
-		level = ceil(level / inner_fanout(entry));
-		height++;
-	}
-	return height;
-}
+/* How full pages of other access methods are taken to be. */
+#define OTHER_FILL	0.9
 
 /* What the statistics say about one column. */
 typedef struct ColumnStats
@@ -168,11 +87,10 @@ align_to(double len, Oid type)
 	return att_align_nominal((uintptr_t) len, align);
 }
 
-/* Can equal keys of this index share an entry? */
-static bool
-can_deduplicate(const GlperfIndexDef *def)
+bool
+glperf_index_def_deduplicates(const GlperfIndexDef *def)
 {
-	if (def->ncolumns > def->nkeys)
+	if (def->amoid != BTREE_AM_OID || def->ncolumns > def->nkeys)
 		return false;
 	for (int i = 0; i < def->nkeys; i++)
 	{
@@ -283,37 +201,26 @@ expression_stats(const GlperfIndexDef *def, Node *node, bool inherit)
 	return stats;
 }
 
-/*
- * A hash index is made with a number of buckets that is a power of two or, from
- * 512 on, a quarter of the way to the next; see _hash_spareindex().
- */
-static double
-hash_pages(double tuples)
+/* Pages and height of a B-tree, so many of whose entries are NULL. */
+static void
+set_btree_size(GlperfIndexDef *def, double nulls, double distinct)
 {
-	double		item = MAXALIGN(sizeof(IndexTupleData)) + MAXALIGN(sizeof(uint32)) +
-	sizeof(ItemIdData);
-	double		wanted = tuples / floor(BLCKSZ * HASH_FILL / item);
-	double		buckets = 2;
+	bool		deduplicate = glperf_index_def_deduplicates(def);
+	GlperfLeaves leaves = {0};
+	GlperfTree	tree;
+	double		others;
 
-	while (buckets < wanted)
-	{
-		double		step = buckets >= 512 ? buckets / 4 : buckets;
-		double		next = buckets * 2;
-
-		while (buckets < wanted && buckets < next)
-			buckets += step;
-	}
-	return buckets + 2;			/* metapage, bitmap */
-}
-
-/* Metapage, the map of ranges, and the summaries. */
-static double
-brin_pages(double heap_pages, double width)
-{
-	double		ranges = ceil(heap_pages / BRIN_RANGE);
-
-	return 1 + Max(1.0, ceil(ranges * sizeof(ItemPointerData) / PAGE_ROOM)) +
-		Max(1.0, ceil(ranges * (2 * width + 16) / PAGE_ROOM));
+	nulls = Min(nulls, def->tuples);
+	others = def->tuples - nulls;
+	distinct = Min(Max(1.0, distinct), others);
+	if (nulls > 0)
+		glperf_leaves_add(&leaves, 1, nulls, def->entry_bytes, deduplicate);
+	if (others > 0)
+		glperf_leaves_add_random(&leaves, distinct, others / distinct,
+								 def->entry_bytes, deduplicate);
+	tree = glperf_tree(&leaves, def->entry_bytes, 1);
+	def->pages = tree.pages;
+	def->height = tree.height;
 }
 
 void
@@ -329,6 +236,7 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 	ListCell   *expr = list_head(def->exprs);
 
 	table_size(def->relid, &def->rows, &def->heap_pages);
+	def->size_basis = "no rows were sampled";
 	def->tuples = def->rows * Min(1.0, Max(0.0, predicate_selectivity));
 	for (int i = 0; i < def->ncolumns; i++)
 	{
@@ -371,19 +279,15 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 											MAXIMUM_ALIGNOF + rest));
 
 	if (def->amoid == BTREE_AM_OID)
-	{
 		/* of rows that are NULL in one of several columns, others differ */
-		def->pages = glperf_btree_pages(def->tuples, def->nkeys == 1 ?
-										def->tuples * (1 - no_null) : 0,
-										distinct, def->entry_bytes,
-										can_deduplicate(def));
-		def->height = btree_height(def->pages, def->entry_bytes);
-	}
+		set_btree_size(def, def->nkeys == 1 ? def->tuples * (1 - no_null) : 0,
+					   distinct);
 	else if (def->amoid == BRIN_AM_OID)
-		def->pages = brin_pages(def->heap_pages, width);
+		def->pages = glperf_brin_pages(def->heap_pages, 2 * width + 16);
 	else if (def->amoid == HASH_AM_OID)
-		def->pages = hash_pages(def->tuples);
+		def->pages = glperf_hash_pages(def->rows, def->tuples * no_null,
+									   def->tuples * no_null / distinct);
 	else
 		def->pages = 1 + ceil(def->tuples * (def->entry_bytes + 4) /
-							  (PAGE_ROOM * LEAF_FILL));
+							  (BLCKSZ * OTHER_FILL));
 }

@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "index_sample.h"
 #include "sandbox.h"
 #include "sql_array.h"
 #include "statement.h"
@@ -47,6 +48,7 @@ typedef struct WhatifCall
 	char	   *plan[2];
 	List	   *used;			/* char * */
 	int64	   *sizes;			/* bytes of each CREATE INDEX, in order */
+	GlperfSamples *samples;
 } WhatifCall;
 
 /* Pretend that an index, and its parts in all partitions, is gone. */
@@ -122,7 +124,7 @@ take_ddl(WhatifCall *call, const char *ddl)
 
 		if (def->pred)
 			check_readable(def->relid);
-		glperf_whatif_set_size(def);
+		glperf_whatif_set_size(def, call->samples);
 		call->whatif.defs[call->whatif.ndefs++] = def;
 	}
 	else if (IsA(node, DropStmt) &&
@@ -178,6 +180,7 @@ whatif_work(void *arg)
 	GlperfWhatif before = {0};
 	GlperfProbes probes = {CurrentMemoryContext, NIL};
 
+	call->samples = glperf_samples_create(CurrentMemoryContext);
 	call->whatif.defs = palloc(sizeof(GlperfIndexDef *) * (call->nddl + 1));
 	call->whatif.hidden = palloc(sizeof(Oid));
 	call->whatif.probes = &probes;

@@ -77,6 +77,7 @@ GLPERF_SUMMARY_COLUMN(captured_pct, REAL)		/* of that bound */
 GLPERF_SUMMARY_COLUMN(budget_bytes, INT)		/* NULL: unlimited */
 GLPERF_SUMMARY_COLUMN(used_bytes, INT)
 GLPERF_SUMMARY_COLUMN(complete, BOOL)		/* false: the time limit was hit */
+GLPERF_SUMMARY_COLUMN(sampled_pages, INT)		/* table blocks read for sizes */
 #undef GLPERF_SUMMARY_COLUMN
 #endif
 

@@ -67,12 +67,13 @@ CREATE FUNCTION advice_summary(
 	OUT budget_bytes int8,
 	OUT used_bytes int8,
 	OUT complete bool,
-	OUT started_at timestamptz)
+	OUT started_at timestamptz,
+	OUT sampled_pages int8)
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_advice_summary';
 COMMENT ON FUNCTION advice_summary() IS
-'One row about this session''s last advise_indexes(), which it makes with default options when there was none. upper_bound_pct is the share of the workload''s time that no set of indexes can exceed, captured_pct the recommended set''s share of that, write cost taken off; NULL when nothing can be gained. complete is false when the time limit ended the search.';
+'One row about this session''s last advise_indexes(), which it makes with default options when there was none. upper_bound_pct is the share of the workload''s time that no set of indexes can exceed, captured_pct the recommended set''s share of that, write cost taken off; NULL when nothing can be gained. complete is false when the time limit ended the search. sampled_pages is the number of table blocks that were read to find out how big indexes would be.';
 
 CREATE FUNCTION advice_plans()
 RETURNS TABLE (

@@ -1,0 +1,609 @@
+/*
+ * index_measure.c
+ *		How big an index would be, from a sample of its table's rows.
+ *
+ * Entries are made of the sampled rows as CREATE INDEX would make them:
+ * expressions and predicate are evaluated, GIN's keys extracted.  When half of
+ * the sample says something else than all of it, more is read.
+ *
+ * Evaluating runs functions, once for every row: as the role that the sandbox
+ * was entered as, which may read the table, and only what trust.c lets that
+ * role run.  A failure, or what takes long, leaves the size to the statistics.
+ */
+#include "index_sample.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/itup.h"
+#include "access/nbtree.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "index_pages.h"
+#include "sandbox.h"
+#include "trust.h"
+
+/* Difference between half the sample and all of it that asks for more. */
+#define STABLE			0.05
+
+/* Longest evaluation of expressions for one index, in ms. */
+#define EVALUATE_MS		500
+
+/* Rows whose GIN keys are extracted to find out how many there are. */
+#define GIN_PROBE		300
+/* Keys of GIN that are enough. */
+#define GIN_KEYS		250000
+
+/* Largest entry of a B-tree, as BTMaxItemSize() has it for a page. */
+#define BTREE_MAX_ENTRY \
+	(MAXALIGN_DOWN((BLCKSZ - \
+					MAXALIGN(SizeOfPageHeaderData + 3 * sizeof(ItemIdData)) - \
+					MAXALIGN(sizeof(BTPageOpaqueData))) / 3) - \
+	 MAXALIGN(sizeof(ItemPointerData)))
+
+/* Sampled rows as the index sees them. */
+typedef struct IndexRows
+{
+	const GlperfIndexDef *def;
+	GlperfSample *sample;
+	GlperfCells **columns;		/* [def->ncolumns] */
+	bool	   *matches;		/* [row] the predicate holds; NULL: all */
+	GlperfCells *exprs;			/* one per expression */
+	int			evaluated;		/* rows */
+	GlperfSampledKeys keys;		/* of rows that the index has */
+} IndexRows;
+
+/* One index being measured. */
+typedef struct Measure
+{
+	GlperfIndexDef *def;
+	bool		deduplicate;
+	double		rows;			/* of the table */
+	IndexRows	all;			/* the sample */
+	IndexRows	runs;			/* longer stretches, when sample is set */
+	double		tuples;
+	double		pivot;			/* mean bytes of the key columns */
+	double		entry;			/* mean bytes of all columns */
+	double		share;			/* of the chunks that keys are from */
+	GlperfTree	tree;
+} Measure;
+
+/* -------- expressions and predicate -------- */
+
+/* May these expressions be evaluated on rows by the current role? */
+static bool
+may_evaluate(const GlperfIndexDef *def)
+{
+	if (OidIsValid(def->expr_relid) && def->expr_relid != def->relid)
+		return false;
+	return glperf_trust_run((Node *) def->exprs) &&
+		glperf_trust_run((Node *) def->pred) &&
+		!contain_mutable_functions((Node *) def->exprs) &&
+		!contain_mutable_functions((Node *) def->pred);
+}
+
+/* Cells for the results of each expression, and marks for the predicate. */
+static void
+reserve_results(IndexRows *m)
+{
+	ListCell   *lc;
+	int			i = 0;
+	int			n = m->sample->allocated;
+
+	if (m->def->pred)
+		m->matches = m->matches ? repalloc(m->matches, n) : palloc(n);
+	if (m->exprs == NULL)
+		m->exprs = palloc0(sizeof(GlperfCells) *
+						   (list_length(m->def->exprs) + 1));
+	foreach(lc, m->def->exprs)
+	{
+		GlperfCells *cells = &m->exprs[i++];
+
+		cells->keytype = exprType(lfirst(lc));
+		cells->cell = cells->cell ?
+			repalloc(cells->cell, sizeof(GlperfCell) * n) :
+			palloc(sizeof(GlperfCell) * n);
+	}
+	for (int c = 0, e = 0; c < m->def->nkeys; c++)
+		if (m->def->attnum[c] == 0)
+		{
+			int16		typlen;
+			bool		byval;
+
+			m->exprs[e].keytype = glperf_stored_type(m->def->opclass[c],
+													 m->exprs[e].keytype);
+			get_typlenbyvalalign(m->exprs[e].keytype, &typlen, &byval,
+								 &m->exprs[e].align);
+			e++;
+		}
+}
+
+/* Evaluate every expression of one row. */
+static void
+evaluate_row(IndexRows *m, int row, ExprState **exprs, ExprContext *econtext)
+{
+	ListCell   *lc;
+	int			i = 0;
+
+	foreach(lc, m->def->exprs)
+	{
+		Oid			type = exprType(lfirst(lc));
+		Oid			stored = m->exprs[i].keytype;
+		bool		isnull;
+		Datum		value = ExecEvalExprSwitchContext(exprs[i], econtext, &isnull);
+		int16		typlen;
+		bool		byval;
+
+		get_typlenbyval(stored == CSTRINGOID ? stored : type, &typlen, &byval);
+		glperf_cell_set(&m->exprs[i].cell[row], value, isnull, typlen, byval,
+						get_typstorage(type));
+		i++;
+	}
+}
+
+/* Evaluate predicate and expressions of the rows not done yet. */
+static void
+evaluate(void *arg)
+{
+	IndexRows  *m = arg;
+	EState	   *estate = CreateExecutorState();
+	ExprContext *econtext = GetPerTupleExprContext(estate);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(m->sample->desc,
+													&TTSOpsHeapTuple);
+	ExprState  *pred = m->def->pred ?
+	ExecPrepareQual(m->def->pred, estate) : NULL;
+	ExprState **exprs = palloc(sizeof(ExprState *) *
+							   (list_length(m->def->exprs) + 1));
+	TimestampTz started = GetCurrentTimestamp();
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, m->def->exprs)
+		exprs[n++] = ExecPrepareExpr(lfirst(lc), estate);
+	econtext->ecxt_scantuple = slot;
+	for (int row = m->evaluated; row < m->sample->nrows; row++)
+	{
+		bool		match;
+
+		CHECK_FOR_INTERRUPTS();
+		if (row % 64 == 0 &&
+			TimestampDifferenceExceeds(started, GetCurrentTimestamp(),
+									   EVALUATE_MS))
+			elog(ERROR, "expression of an index takes too long");
+		ResetExprContext(econtext);
+		ExecStoreHeapTuple(m->sample->tuples[row], slot, false);
+		match = pred == NULL || ExecQual(pred, econtext);
+		if (pred)
+			m->matches[row] = match;
+		if (match)
+			evaluate_row(m, row, exprs, econtext);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	FreeExecutorState(estate);
+}
+
+/* Bring columns, expressions and predicate up to the sample's rows. */
+static bool
+prepare_rows(IndexRows *m)
+{
+	const GlperfIndexDef *def = m->def;
+	GlperfFailure failure;
+	int			e = 0;
+
+	if (def->exprs != NIL || def->pred != NIL)
+	{
+		reserve_results(m);
+		if (!may_evaluate(def) ||
+			!glperf_sandbox_run(GetUserId(), NULL, evaluate, m, &failure))
+			return false;
+		m->evaluated = m->sample->nrows;
+	}
+	for (int c = 0; c < def->ncolumns; c++)
+		m->columns[c] = def->attnum[c] == 0 ? &m->exprs[e++] :
+			glperf_sample_column(m->sample, def->attnum[c], c < def->nkeys ?
+								 def->opclass[c] : InvalidOid);
+	return true;
+}
+
+/* -------- number of entries -------- */
+
+/*
+ * Rows that satisfy the predicate.  Where the sample has too few of them, the
+ * planner's estimate decides within what the sample allows.
+ */
+static double
+count_matches(Measure *m)
+{
+	GlperfSample *sample = m->all.sample;
+	double		n = 0;
+	double		squares = 0;
+	double		chunks = Max(1, sample->chunks_read);
+	double		mean;
+	double		error;
+	double		sampled;
+	double		planned = m->def->tuples;
+	int			row = 0;
+
+	if (m->all.matches == NULL)
+		return m->rows;
+	for (int c = 0; c < sample->chunks_read; c++)
+	{
+		double		here = 0;
+
+		for (; row < sample->nrows && sample->chunk[row] == (uint32) c; row++)
+			here += m->all.matches[row];
+		n += here;
+		squares += here * here;
+	}
+	if (sample->nrows == 0)
+		return planned;
+	mean = n / chunks;
+	sampled = n / sample->nrows * m->rows;
+	if (sample->whole)
+		return sampled;
+	error = sqrt(Max(0.0, squares / chunks - mean * mean) / chunks *
+				 (1 - chunks / sample->chunks)) / Max(1e-9, mean) * sampled;
+	if (n == 0)
+		/* the planner never says less than one row */
+		return planned <= 1 ? 0 :
+			Min(planned, 3.0 / sample->nrows * m->rows);
+	if (n < 100 || error > 0.1 * sampled)
+		return Max(sampled - 2 * error, Min(sampled + 2 * error, planned));
+	return sampled;
+}
+
+/*
+ * The table's rows: what the planner takes them for, from the last VACUUM or
+ * ANALYZE, unless the sample says that this is out of date.
+ */
+static double
+count_rows(const GlperfSample *sample, double planned)
+{
+	if (sample->whole)
+		return sample->nrows;
+	if (fabs(planned - sample->rows) <=
+		Max(3 * sample->rows_error, 0.02 * sample->rows))
+		return planned;
+	return sample->rows;
+}
+
+/* -------- B-tree and hash -------- */
+
+/* End of a value that is put behind len bytes. */
+static uint32
+place(uint32 len, const GlperfCell *cell, char align)
+{
+	if (cell->isnull)
+		return len;
+	if (cell->aligned)
+		len = att_align_nominal(len, align);
+	return len + cell->width;
+}
+
+/* Bytes of an index tuple with so many bytes of data. */
+static uint32
+tuple_bytes(uint32 data, bool nulls)
+{
+	uint32		head = sizeof(IndexTupleData);
+
+	if (nulls)
+		head = MAXALIGN(sizeof(IndexTupleData) +
+						sizeof(IndexAttributeBitMapData));
+	return MAXALIGN(head + data);
+}
+
+/* The index's entry for one row. */
+static void
+set_key(IndexRows *m, int row, GlperfSampledKey *key, uint32 *pivot)
+{
+	uint32		data = 0;
+	bool		nulls = false;
+	uint64		hash = list_length(m->sample->leaves) > 1 ?
+	m->sample->leaf[row] + 1 : 0;
+
+	for (int c = 0; c < m->def->ncolumns; c++)
+	{
+		const GlperfCell *cell = &m->columns[c]->cell[row];
+
+		data = place(data, cell, m->columns[c]->align);
+		nulls |= cell->isnull;
+		hash = hash_combine64(hash, cell->isnull ? 0x9e3779b9 : cell->hash);
+		hash *= UINT64CONST(0xff51afd7ed558ccd);
+		hash ^= hash >> 32;
+		if (c == m->def->nkeys - 1)
+			*pivot = tuple_bytes(data, nulls);
+	}
+	key->hash = hash;
+	key->chunk = m->sample->chunk[row];
+	key->block = m->sample->block[row];
+	key->bytes = tuple_bytes(data, nulls);
+}
+
+/* Entries of sampled rows; returns the sum of the bytes of their keys. */
+static double
+make_keys(IndexRows *m)
+{
+	double		pivot = 0;
+	bool		hash = m->def->amoid == HASH_AM_OID;
+
+	m->keys.key = m->keys.key ?
+		repalloc(m->keys.key,
+				 sizeof(GlperfSampledKey) * (m->sample->nrows + 1)) :
+		palloc(sizeof(GlperfSampledKey) * (m->sample->nrows + 1));
+	m->keys.n = 0;
+	for (int row = 0; row < m->sample->nrows; row++)
+	{
+		uint32		bytes = 0;
+
+		if (m->matches && !m->matches[row])
+			continue;
+		/* a hash index leaves NULLs out */
+		if (hash && m->columns[0]->cell[row].isnull)
+			continue;
+		set_key(m, row, &m->keys.key[m->keys.n++], &bytes);
+		pivot += bytes;
+	}
+	return pivot;
+}
+
+/* Make everything of the sample that the B-tree's or hash's size rests on. */
+static bool
+prepare(Measure *m)
+{
+	GlperfSample *sample = m->all.sample;
+	double		bytes = 0;
+
+	if (!prepare_rows(&m->all))
+		return false;
+	m->tuples = count_matches(m);
+	m->share = sample->chunks > 0 ? sample->chunks_read / sample->chunks : 1;
+	m->pivot = make_keys(&m->all) / Max(1, m->all.keys.n);
+	for (int i = 0; i < m->all.keys.n; i++)
+		bytes += m->all.keys.key[i].bytes;
+	m->entry = bytes / Max(1, m->all.keys.n);
+	return true;
+}
+
+/* Partitions that have an index of their own; all other things have one. */
+static double
+count_trees(const Measure *m)
+{
+	return Max(1, list_length(m->all.sample->leaves));
+}
+
+/* Pages of the B-tree from the first n keys. */
+static GlperfTree
+measure_tree(Measure *m, int n, double share)
+{
+	GlperfLeaves leaves = {0};
+	GlperfSampledKeys keys = {m->all.keys.key, n};
+
+	if (n > 0)
+		glperf_keys_leaves(keys, m->runs.sample ? &m->runs.keys : NULL,
+						   m->tuples, share, m->all.sample->chunks,
+						   m->deduplicate, &leaves);
+	else
+		/* the sample has none of the rows that the planner sees */
+		glperf_leaves_add(&leaves, m->tuples, 1, m->def->entry_bytes, false);
+	return glperf_tree(&leaves, m->pivot, count_trees(m));
+}
+
+/* Is half of the sample of another opinion than all of it? */
+static bool
+uncertain(Measure *m)
+{
+	GlperfSampledKeys *keys = &m->all.keys;
+	uint32		middle = m->all.sample->chunks_read / 2;
+	int			half = 0;
+	GlperfTree	tree;
+
+	if (m->all.sample->whole || !m->deduplicate || keys->n < 100)
+		return false;
+	while (half < keys->n && keys->key[half].chunk < middle)
+		half++;
+	tree = measure_tree(m, half, m->share / 2);
+	return fabs(tree.pages - m->tree.pages) > STABLE * m->tree.pages + 2;
+}
+
+/* Look at longer stretches, if equal keys may lie near each other. */
+static bool
+prepare_runs(GlperfSamples *samples, Measure *m)
+{
+	if (!m->deduplicate || m->all.sample->whole)
+		return true;
+	m->runs.sample = glperf_sample_runs(samples, m->all.sample);
+	if (m->runs.sample == NULL)
+		return true;
+	if (!prepare_rows(&m->runs))
+		return false;
+	make_keys(&m->runs);
+	return true;
+}
+
+/* A B-tree, with as much of a sample as it takes. */
+static bool
+measure_btree(GlperfSamples *samples, Measure *m)
+{
+	if (!prepare_runs(samples, m))
+		return false;
+	for (;;)
+	{
+		if (!prepare(m))
+			return false;
+		m->tree = measure_tree(m, m->all.keys.n, m->share);
+		if (!uncertain(m) || !glperf_sample_grow(samples, m->all.sample))
+			break;
+	}
+	m->def->pages = m->tree.pages;
+	m->def->height = m->tree.height;
+	m->def->entry_bytes = m->entry;
+	for (int i = 0; i < m->all.keys.n; i++)
+		if (m->all.keys.key[i].bytes > BTREE_MAX_ENTRY)
+			m->def->impossible = "a row's key is longer than a B-tree can store";
+	return true;
+}
+
+/* A hash index. */
+static bool
+measure_hash(Measure *m)
+{
+	GlperfKeyShape shape;
+	GlperfSample *sample = m->all.sample;
+
+	if (!prepare(m))
+		return false;
+	if (sample->nrows > 0 && m->all.matches == NULL)
+		m->tuples *= (double) m->all.keys.n / sample->nrows;
+	shape = glperf_keys_leaves(m->all.keys, NULL, m->tuples, m->share,
+							   sample->chunks, false, NULL);
+	m->def->pages = glperf_hash_pages(m->rows / count_trees(m),
+									  m->tuples / count_trees(m),
+									  shape.group) * count_trees(m);
+	return true;
+}
+
+/* -------- GIN -------- */
+
+/*
+ * Keys of column c in every stride'th chunk, of so many rows at most; returns
+ * of how many.
+ */
+static int
+collect_gin(IndexRows *m, GlperfGinColumn *column, int c, int stride, int rows)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "glperf GIN keys",
+												  ALLOCSET_DEFAULT_SIZES);
+	GlperfSample *sample = m->sample;
+	int			allocated = 1024;
+	int			done = 0;
+
+	m->keys.key = palloc(sizeof(GlperfSampledKey) * allocated);
+	m->keys.n = 0;
+	for (int row = 0; row < sample->nrows && done < rows; row++)
+	{
+		MemoryContext old;
+		GlperfCell *cells;
+		Datum		value;
+		bool		isnull;
+		int			n;
+
+		if (sample->chunk[row] % stride != 0 ||
+			(m->matches && !m->matches[row]))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(scratch);
+		old = MemoryContextSwitchTo(scratch);
+		value = heap_getattr(sample->tuples[row], column->attnum, sample->desc,
+							 &isnull);
+		n = glperf_gin_keys(column, value, isnull, &cells);
+		MemoryContextSwitchTo(old);
+		if (m->keys.n + n > allocated)
+		{
+			allocated = Max(allocated * 2, m->keys.n + n);
+			m->keys.key = repalloc_huge(m->keys.key,
+										sizeof(GlperfSampledKey) * allocated);
+		}
+		for (int i = 0; i < n; i++)
+		{
+			GlperfSampledKey *key = &m->keys.key[m->keys.n++];
+
+			key->hash = hash_combine64(cells[i].hash, c + 1) *
+				UINT64CONST(0xff51afd7ed558ccd);
+			key->chunk = sample->chunk[row];
+			key->block = sample->block[row];
+			key->bytes = cells[i].width + (m->def->nkeys > 1 ? 4 : 0);
+		}
+		done++;
+	}
+	MemoryContextDelete(scratch);
+	return done;
+}
+
+/* A GIN index. */
+static bool
+measure_gin(Measure *m)
+{
+	GlperfGin	gin = {0};
+	GlperfSample *sample = m->all.sample;
+
+	if (m->def->pred != NIL && !prepare_rows(&m->all))
+		return false;
+	m->tuples = count_matches(m);
+	for (int c = 0; c < m->def->nkeys; c++)
+	{
+		GlperfGinColumn column;
+		int			stride = 1;
+		int			rows;
+
+		if (!glperf_gin_column_open(m->def, c, &column))
+			return false;
+		rows = collect_gin(&m->all, &column, c, 1, GIN_PROBE);
+		if (rows == 0)
+			continue;
+		while (sample->nrows / stride >
+			   (double) GIN_KEYS * rows / m->all.keys.n)
+			stride++;
+		rows = collect_gin(&m->all, &column, c, stride, sample->nrows);
+		if (rows == 0)
+			continue;
+		m->share = ceil((double) sample->chunks_read / stride) / sample->chunks;
+		glperf_keys_gin(m->all.keys, m->tuples * m->all.keys.n / rows,
+						Min(1.0, m->share), Max(1.0, sample->blocks), &gin);
+	}
+	m->def->pages = glperf_gin_pages(&gin, maintenance_work_mem * 1024.0);
+	return true;
+}
+
+/* -------- all of them -------- */
+
+void
+glperf_index_def_measure(GlperfIndexDef *def, GlperfSamples *samples,
+						 bool deduplicate)
+{
+	Measure		m = {.def = def,.deduplicate = deduplicate};
+	GlperfSample *sample;
+	const char *why;
+	bool		done;
+
+	sample = glperf_sample_table(samples, def->relid, &why);
+	if (sample == NULL)
+	{
+		def->size_basis = why;
+		return;
+	}
+	m.rows = count_rows(sample, def->rows);
+	m.all.def = m.runs.def = def;
+	m.all.sample = sample;
+	m.all.columns = palloc0(sizeof(GlperfCells *) * def->ncolumns);
+	m.runs.columns = palloc0(sizeof(GlperfCells *) * def->ncolumns);
+	if (def->rows > 0)
+		def->tuples *= m.rows / def->rows;
+	if (def->amoid == BTREE_AM_OID)
+		done = measure_btree(samples, &m);
+	else if (def->amoid == HASH_AM_OID)
+		done = measure_hash(&m);
+	else if (def->amoid == GIN_AM_OID)
+		done = measure_gin(&m);
+	else
+	{
+		def->size_basis = "the access method's size follows from the table's";
+		return;
+	}
+	if (!done)
+	{
+		def->size_basis = "its expressions or condition could not be evaluated on a sample";
+		return;
+	}
+	def->rows = m.rows;
+	def->tuples = m.tuples;
+	def->size_basis = NULL;
+}

@@ -1,0 +1,197 @@
+/*
+ * index_sample.h
+ *		Rows of a table, sampled to find out how big an index on it would be.
+ */
+#ifndef GLPERF_INDEX_SAMPLE_H
+#define GLPERF_INDEX_SAMPLE_H
+
+#include "compat.h"
+
+#include "access/tupdesc.h"
+#include "fmgr.h"
+#include "utils/palloc.h"
+
+#include "index_def.h"
+
+/* What an index would store of one value. */
+typedef struct GlperfCell
+{
+	uint64		hash;			/* equal for equal images */
+	uint32		width;			/* bytes, padding not counted */
+	bool		isnull;
+	bool		aligned;		/* placed as its type wants it */
+} GlperfCell;
+
+/* One column or expression of the sampled rows. */
+typedef struct GlperfCells
+{
+	AttrNumber	attnum;			/* 0: an expression */
+	Oid			keytype;		/* type as stored in the index */
+	char		align;			/* as pg_type.typalign */
+	int			n;				/* rows done */
+	GlperfCell *cell;			/* [sample->allocated] */
+} GlperfCells;
+
+/*
+ * Rows of one table, or of all partitions of one, in the table's own columns.
+ * Chunks are pairs of neighbouring blocks; the rows of one follow each other.
+ */
+typedef struct GlperfSample
+{
+	Oid			relid;
+	MemoryContext context;
+	TupleDesc	desc;
+	List	   *leaves;			/* private to index_sample.c */
+	double		blocks;			/* of all leaves */
+	double		chunks;			/* the same in chunks */
+	uint32		members;		/* chunks asked for so far */
+	int			chunks_read;	/* of them, not locked */
+	int			pages_read;
+	bool		whole;			/* nothing was left out */
+	double		rows;			/* estimate of the table's, from the sample */
+	double		rows_error;		/* standard error of that */
+
+	int			nrows;
+	int			allocated;
+	HeapTuple  *tuples;
+	uint32	   *chunk;			/* [row] number of its chunk, ascending */
+	uint32	   *block;			/* [row] twice that, plus 1 in its second */
+	uint32	   *leaf;			/* [row] which partition */
+	List	   *columns;		/* GlperfCells *, plain columns looked at */
+	struct GlperfSample *runs;	/* see glperf_sample_runs(), or NULL */
+} GlperfSample;
+
+/* Neighbouring chunks of one run. */
+#define GLPERF_RUN_CHUNKS	12
+
+/*
+ * The samples of one run.  One table's is kept at a time: who asks for the
+ * candidates of one table after those of another has each sampled once.
+ */
+typedef struct GlperfSamples
+{
+	MemoryContext context;
+	GlperfSample *current;
+	Oid			refused;		/* last table that could not be sampled */
+	const char *why;			/* and the reason, a constant */
+	int64		pages_read;
+	int			tables;
+} GlperfSamples;
+
+/* Samples for a run whose memory is context; freed with it. */
+extern GlperfSamples *glperf_samples_create(MemoryContext context);
+
+/* Free the rows that are kept; the counts stay. */
+extern void glperf_samples_forget(GlperfSamples *samples);
+
+/*
+ * glperf_sample_table -- sample a table, or find it sampled already
+ *
+ * Never waits for a lock and reads no more than glperf.size_sample_pages
+ * blocks.  Returns NULL with a reason, a constant string, when the current
+ * role may not see all rows or the table cannot be read.  Must run in the
+ * sandbox, whose end releases the lock.
+ */
+extern GlperfSample *glperf_sample_table(GlperfSamples *samples, Oid relid,
+										 const char **why);
+
+/* Read about as many blocks again; false when there are none or enough. */
+extern bool glperf_sample_grow(GlperfSamples *samples, GlperfSample *sample);
+
+/*
+ * glperf_sample_runs -- longer stretches of the same table
+ *
+ * A sample of a dozen runs of GLPERF_RUN_CHUNKS neighbouring chunks each, the
+ * chunks numbered one after the other: they tell whether equal keys lie near
+ * each other.  NULL when the table is too small for it to matter.
+ */
+extern GlperfSample *glperf_sample_runs(GlperfSamples *samples,
+										GlperfSample *sample);
+
+/*
+ * Cells of a plain column as stored by an index of that operator class
+ * (InvalidOid: an included column), for all sampled rows.
+ */
+extern GlperfCells *glperf_sample_column(GlperfSample *sample,
+										 AttrNumber attnum, Oid opclass);
+
+/* Fill cell from one value of this type and storage strategy. */
+extern void glperf_cell_set(GlperfCell *cell, Datum value, bool isnull,
+							int16 typlen, bool byval, char storage);
+
+/* The type that an operator class stores for a column of this type. */
+extern Oid	glperf_stored_type(Oid opclass, Oid type);
+
+/* What it takes to get the keys of one column. */
+typedef struct GlperfGinColumn
+{
+	FmgrInfo	extract;
+	Oid			collation;
+	int			attnum;
+	int16		typlen;
+	bool		byval;
+	char		storage;
+} GlperfGinColumn;
+
+/* Prepare for key column c; false if its keys cannot be had. */
+extern bool glperf_gin_column_open(const GlperfIndexDef *def, int c,
+								   GlperfGinColumn *column);
+
+/*
+ * Keys of one value, each once; returns how many.  Allocates *cells, and what
+ * the operator class does, in CurrentMemoryContext.
+ */
+extern int	glperf_gin_keys(GlperfGinColumn *column, Datum value, bool isnull,
+							GlperfCell **cells);
+
+/*
+ * index_keys.c: equal keys among the sampled rows.
+ */
+
+struct GlperfLeaves;
+struct GlperfGin;
+
+/* One entry of an index, or one key of a GIN index, from a sampled row. */
+typedef struct GlperfSampledKey
+{
+	uint64		hash;
+	uint32		chunk;
+	uint32		block;
+	uint32		bytes;			/* of the entry; of the key in GIN */
+} GlperfSampledKey;
+
+/* What the sampled keys say about all of them. */
+typedef struct GlperfKeyShape
+{
+	double		distinct;		/* different keys in all of the table */
+	double		group;			/* size of the group that a row is in, mean */
+} GlperfKeyShape;
+
+/* Keys of rows, in the sample's order. */
+typedef struct GlperfSampledKeys
+{
+	GlperfSampledKey *key;
+	int			n;
+} GlperfSampledKeys;
+
+/*
+ * glperf_keys_leaves -- leaf entries of a B-tree over all rows
+ *
+ * keys:	of the sample
+ * runs:	of longer stretches, or NULL
+ * tuples:	number of entries in all
+ * share:	of the table's chunks that were read, at most 1
+ * chunks:	of the table; blocks: the same in blocks
+ */
+extern GlperfKeyShape glperf_keys_leaves(GlperfSampledKeys keys,
+										 const GlperfSampledKeys *runs,
+										 double tuples, double share,
+										 double chunks, bool deduplicate,
+										 struct GlperfLeaves *leaves);
+
+/* The same for the entries of a GIN index. */
+extern GlperfKeyShape glperf_keys_gin(GlperfSampledKeys keys, double tuples,
+									  double share, double blocks,
+									  struct GlperfGin *gin);
+
+#endif							/* GLPERF_INDEX_SAMPLE_H */
