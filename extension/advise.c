@@ -486,6 +486,12 @@ conclude(GlperfAdvice *advice)
 		statement->outcome = GLPERF_NO_GAIN;
 		if (statement->planned[0].harvest.hints != NIL)
 			statement->reason = linitial(statement->planned[0].harvest.hints);
+		else if (!statement->planned[0].harvest.big &&
+				 statement->planned[0].harvest.temporary)
+			statement->reason = "reads a temporary table, whose indexes are up to the session that makes it";
+		else if (!statement->planned[0].harvest.big &&
+				 statement->planned[0].harvest.catalog)
+			statement->reason = "reads system catalogs, whose indexes are fixed";
 		else if (!statement->planned[0].harvest.big)
 			statement->reason = "reads no table that is big enough for an index to matter";
 		else if (statement->planned[0].harvest.tables == NIL)

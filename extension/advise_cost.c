@@ -200,6 +200,16 @@ run_job(PlanJob *job, GlperfFailure *failure)
 							  plan_work, job, failure);
 }
 
+/* The same as a callback of glperf_statement_guess_types(). */
+static bool
+attempt_job(void *arg, GlperfFailure *failure)
+{
+	PlanJob    *job = arg;
+
+	job->repair = false;		/* done before */
+	return run_job(job, failure);
+}
+
 /* Harvest one way of running a statement; mends the text if it must. */
 static bool
 harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
@@ -215,11 +225,14 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	if (!run_job(&job, failure))
 	{
 		if ((failure->sqlerrcode != ERRCODE_SYNTAX_ERROR &&
-			 failure->sqlerrcode != ERRCODE_AMBIGUOUS_FUNCTION) ||
+			 !glperf_statement_type_error(failure->sqlerrcode)) ||
 			planned->instance->sampled)
 			return false;
 		job.repair = true;
-		if (!run_job(&job, failure))
+		if (!run_job(&job, failure) &&
+			(!glperf_statement_type_error(failure->sqlerrcode) ||
+			 !glperf_statement_guess_types(stmt, advice->context, attempt_job,
+										   &job, failure)))
 			return false;
 	}
 	planned->base_cost = job.cost;
@@ -255,10 +268,19 @@ mark_supported(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 
 /* Why a statement has no plan, for people. */
 static char *
-failure_reason(const GlperfFailure *failure, const GlperfInstance *instance)
+failure_reason(const GlperfFailure *failure, const GlperfInstance *instance,
+			   List *temp_tables)
 {
+	char	   *temp_table = NULL;
+
 	if (failure->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		return "a table it reads is locked at the moment";
+	if (failure->sqlerrcode == ERRCODE_UNDEFINED_TABLE)
+		temp_table = glperf_statement_temp_table(instance->stmt.text,
+												 temp_tables);
+	if (temp_table)
+		return psprintf("reads temporary table %s, which is gone with its session",
+						quote_identifier(temp_table));
 	if (failure->sqlerrcode == ERRCODE_UNDEFINED_TABLE)
 		return psprintf("%s: it was dropped or temporary, or is not in the search_path %s",
 						failure->message, instance->search_path);
@@ -268,6 +290,8 @@ failure_reason(const GlperfFailure *failure, const GlperfInstance *instance)
 void
 glperf_advise_harvest(GlperfAdvice *advice)
 {
+	List	   *temp_tables = glperf_workload_temp_tables(advice->workload);
+
 	for (int s = 0; s < advice->nstatements; s++)
 	{
 		GlperfAdviceStatement *statement = &advice->statements[s];
@@ -297,7 +321,8 @@ glperf_advise_harvest(GlperfAdvice *advice)
 		{
 			statement->outcome = GLPERF_NOT_ANALYSABLE;
 			statement->reason = failure_reason(&failure,
-											   &item->instances[0]);
+											   &item->instances[0],
+											   temp_tables);
 			continue;
 		}
 		mark_supported(advice, statement);

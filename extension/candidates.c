@@ -453,6 +453,8 @@ glperf_candidates_harvest(void *arg, PlannerInfo *root, RelOptInfo *rel,
 	/* partitions are dealt with at the root of their tree */
 	if (rel->reloptkind != RELOPT_BASEREL)
 		return;
+	harvest->catalog |= rte->relid < FirstNormalObjectId;
+	harvest->temporary |= isAnyTempNamespace(get_rel_namespace(rte->relid));
 	if (!worth_indexing(rel, rte))
 	{
 		note_small(harvest, rel, rte);

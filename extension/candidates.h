@@ -106,6 +106,8 @@ typedef struct GlperfHarvest
 	List	   *tables;			/* Oid list of tables worth an index */
 	bool		big;			/* it reads a table worth an index */
 	List	   *small;			/* Oid list of tables that are too small */
+	bool		temporary;		/* it reads a temporary table */
+	bool		catalog;		/* it reads a system catalog */
 	List	   *columns;		/* Oid list, relid and attnum in turn: columns
 								 * that an index of use would lead with */
 	List	   *hints;			/* char *: what would have to be done before

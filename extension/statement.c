@@ -14,6 +14,8 @@
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -163,6 +165,45 @@ bind_limit(const GlperfStatement *stmt, Query *query, ParamListInfo params)
 	}
 }
 
+/* Refuse a table that is, or has a partition that is, on another server. */
+static void
+check_local(Oid relid)
+{
+	List	   *tables = find_all_inheritors(relid, NoLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, tables)
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("reads foreign table %s, for which planning may contact another server",
+						quote_identifier(get_rel_name(lfirst_oid(lc)))),
+				 errhint("Look for indexes on the server that has the table.")));
+	list_free(tables);
+}
+
+/* Look for foreign tables anywhere in a query. */
+static bool
+local_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((Query *) node)->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+			if (rte->rtekind == RTE_RELATION)
+				check_local(rte->relid);
+		}
+		return query_tree_walker((Query *) node, local_walker, context, 0);
+	}
+	return expression_tree_walker(node, local_walker, context);
+}
+
 void
 glperf_statement_analyse(const GlperfStatement *stmt, GlperfAnalysed *result)
 {
@@ -190,6 +231,8 @@ glperf_statement_analyse(const GlperfStatement *stmt, GlperfAnalysed *result)
 	result->params = bind_params(stmt, types, ntypes, &result->open_params);
 	bind_limit(stmt, query, result->params);
 	result->queries = QueryRewrite(query);
+	if (stmt->local)
+		(void) local_walker((Node *) result->queries, NULL);
 	for (int i = 0; i < list_length(result->queries); i++)
 		glperf_trust_query((Query *) list_nth(result->queries, i));
 }

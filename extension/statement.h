@@ -10,6 +10,8 @@
 #include "nodes/params.h"
 #include "nodes/parsenodes.h"
 
+#include "sandbox.h"
+
 /* One way in which a statement is run: its text and parameter values. */
 typedef struct GlperfStatement
 {
@@ -17,6 +19,8 @@ typedef struct GlperfStatement
 	int			nparams;		/* known parameters; the rest stays open */
 	Oid		   *param_types;	/* InvalidOid: to be found out */
 	char	  **param_values;	/* text form, NULL for SQL NULL; or no array */
+	bool		local;			/* refuse foreign tables: planning them may
+								 * contact other servers */
 	double		rows_per_call;	/* observed, stands in for an unknown LIMIT;
 								 * <= 0 when unknown */
 } GlperfStatement;
@@ -52,5 +56,22 @@ extern void glperf_statement_analyse(const GlperfStatement *stmt,
  * the same text when there is none.  Only for planning.
  */
 extern char *glperf_statement_repair(const char *text);
+
+/*
+ * glperf_statement_guess_types -- give parameters types that fit
+ *
+ * For a normalised statement whose analysis failed with *failure, an error of
+ * the kind below.  Sets stmt->param_types, in context, and calls attempt(arg),
+ * which analyses stmt, until that succeeds.  Returns false, with stmt as it
+ * was, when nothing fits.
+ */
+extern bool glperf_statement_guess_types(GlperfStatement *stmt,
+										 MemoryContext context,
+										 bool (*attempt) (void *arg,
+														  GlperfFailure *failure),
+										 void *arg, GlperfFailure *failure);
+
+/* Could this error code come of a parameter that was taken for another type? */
+extern bool glperf_statement_type_error(int sqlerrcode);
 
 #endif							/* GLPERF_STATEMENT_H */

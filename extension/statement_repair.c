@@ -13,16 +13,10 @@
 #include "nodes/parsenodes.h"
 #include "parser/scanner.h"
 
-typedef struct RepairToken
-{
-	int			token;
-	int			start;			/* offset in the text */
-	int			end;
-} RepairToken;
+#include "statement_tokens.h"
 
-/* Cut the text into tokens. */
-static RepairToken *
-scan_tokens(const char *text, int *ntokens)
+GlperfToken *
+glperf_scan_tokens(const char *text, int *ntokens)
 {
 	core_yyscan_t scanner;
 	core_yy_extra_type extra;
@@ -30,7 +24,7 @@ scan_tokens(const char *text, int *ntokens)
 	YYLTYPE		location;
 	int			allocated = 256;
 	int			n = 0;
-	RepairToken *tokens = palloc(sizeof(RepairToken) * allocated);
+	GlperfToken *tokens = palloc(sizeof(GlperfToken) * allocated);
 
 	scanner = scanner_init(text, &extra, &ScanKeywords, ScanKeywordTokens);
 	for (;;)
@@ -44,7 +38,7 @@ scan_tokens(const char *text, int *ntokens)
 		if (n == allocated)
 		{
 			allocated *= 2;
-			tokens = repalloc(tokens, sizeof(RepairToken) * allocated);
+			tokens = repalloc(tokens, sizeof(GlperfToken) * allocated);
 		}
 		tokens[n].token = token;
 		tokens[n].start = location;
@@ -57,7 +51,7 @@ scan_tokens(const char *text, int *ntokens)
 
 /* Does the token's text equal word, regardless of case? */
 static bool
-token_is(const char *text, const RepairToken *token, const char *word)
+token_is(const char *text, const GlperfToken *token, const char *word)
 {
 	int			len = strlen(word);
 
@@ -67,9 +61,8 @@ token_is(const char *text, const RepairToken *token, const char *word)
 		text[token->start + len] != '_';
 }
 
-/* Is the token a parameter, $n? */
-static bool
-token_is_param(const char *text, const RepairToken *token)
+bool
+glperf_token_is_param(const char *text, const GlperfToken *token)
 {
 	return text[token->start] == '$' &&
 		isdigit((unsigned char) text[token->start + 1]);
@@ -77,7 +70,7 @@ token_is_param(const char *text, const RepairToken *token)
 
 /* Is the token a name, quoted or not, that is no keyword? */
 static bool
-token_is_name(const char *text, const RepairToken *token)
+token_is_name(const char *text, const GlperfToken *token)
 {
 	const char *start = text + token->start;
 	char		word[NAMEDATALEN];
@@ -99,7 +92,7 @@ token_is_name(const char *text, const RepairToken *token)
 
 /* Is the token one of words? */
 static bool
-token_is_one_of(const char *text, const RepairToken *token,
+token_is_one_of(const char *text, const GlperfToken *token,
 				const char *const *words, int nwords)
 {
 	for (int i = 0; i < nwords; i++)
@@ -113,7 +106,7 @@ token_is_one_of(const char *text, const RepairToken *token,
  * number of tokens it takes, modifiers included; else 0.
  */
 static int
-type_name(const char *text, const RepairToken *tokens, int n, int i)
+type_name(const char *text, const GlperfToken *tokens, int n, int i)
 {
 	/* names of types that are keywords; all others are plain names */
 	static const char *const keywords[] = {
@@ -150,7 +143,7 @@ type_name(const char *text, const RepairToken *tokens, int n, int i)
 
 /* Number of tokens of an interval's unit (day, hour to second) at i. */
 static int
-interval_unit(const char *text, const RepairToken *tokens, int n, int i)
+interval_unit(const char *text, const GlperfToken *tokens, int n, int i)
 {
 	static const char *const units[] = {
 		"year", "month", "day", "hour", "minute", "second",
@@ -171,7 +164,7 @@ interval_unit(const char *text, const RepairToken *tokens, int n, int i)
 
 /* Text of tokens from to to - 1, trailing blanks included. */
 static void
-append_tokens(StringInfo out, const char *text, const RepairToken *tokens,
+append_tokens(StringInfo out, const char *text, const GlperfToken *tokens,
 			  int from, int to)
 {
 	if (to > from)
@@ -183,11 +176,11 @@ char *
 glperf_statement_repair(const char *text)
 {
 	StringInfoData out;
-	RepairToken *tokens;
+	GlperfToken *tokens;
 	int			n;
 	int			i = 0;
 
-	tokens = scan_tokens(text, &n);
+	tokens = glperf_scan_tokens(text, &n);
 	initStringInfo(&out);
 	if (n > 0)
 		appendBinaryStringInfo(&out, text, tokens[0].start);
@@ -195,7 +188,7 @@ glperf_statement_repair(const char *text)
 	{
 		int			len = type_name(text, tokens, n, i);
 
-		if (len > 0 && i + len < n && token_is_param(text, &tokens[i + len]))
+		if (len > 0 && i + len < n && glperf_token_is_param(text, &tokens[i + len]))
 		{
 			int			param = i + len;
 			bool		interval = token_is(text, &tokens[i], "interval");
@@ -214,7 +207,7 @@ glperf_statement_repair(const char *text)
 		/* extract($1 from x) */
 		if (token_is(text, &tokens[i], "extract") && i + 3 < n &&
 			tokens[i + 1].token == '(' &&
-			token_is_param(text, &tokens[i + 2]) &&
+			glperf_token_is_param(text, &tokens[i + 2]) &&
 			token_is(text, &tokens[i + 3], "from"))
 		{
 			appendStringInfoString(&out, "date_part(");
@@ -224,11 +217,6 @@ glperf_statement_repair(const char *text)
 			continue;
 		}
 		append_tokens(&out, text, tokens, i, i + 1);
-		/* generate_series($1, $2): of what it was, the numbers no longer tell */
-		if (i > 1 && token_is_param(text, &tokens[i]) &&
-			tokens[i - 1].token == '(' &&
-			token_is(text, &tokens[i - 2], "generate_series"))
-			appendStringInfoString(&out, "::int8 ");
 		i++;
 	}
 	return out.data;

@@ -140,6 +140,7 @@ fill_instances(GlperfWorkItem *item, const char *search_path)
 		instance->stmt.param_values = sample->nparams > 0 &&
 			!sample->generic ? sample->param_values : NULL;
 		instance->stmt.rows_per_call = rows_per_call;
+		instance->stmt.local = true;
 		instance->search_path = sample->search_path ? sample->search_path :
 			search_path;
 		instance->sampled = true;
@@ -149,6 +150,7 @@ fill_instances(GlperfWorkItem *item, const char *search_path)
 		return;
 	item->instances[0].stmt.text = item->query;
 	item->instances[0].stmt.rows_per_call = rows_per_call;
+	item->instances[0].stmt.local = true;
 	item->instances[0].search_path = search_path;
 	item->ninstances = 1;
 }

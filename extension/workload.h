@@ -84,4 +84,11 @@ extern const char *glperf_workload_constants_basis(const GlperfWorkItem *item);
  */
 extern GlperfWorkload *glperf_workload_given(Jsonb *statements);
 
+/*
+ * statement_temp.c: names (char *) of the temporary tables that statements of
+ * the workload make, and which of them a text mentions, NULL for none.
+ */
+extern List *glperf_workload_temp_tables(const GlperfWorkload *workload);
+extern char *glperf_statement_temp_table(const char *text, List *names);
+
 #endif							/* GLPERF_WORKLOAD_H */

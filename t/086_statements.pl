@@ -1,0 +1,174 @@
+# Every statement of a real pg_stat_statements is accounted for: normalised
+# ones are mended and planned, others are named for what they are.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('statements');
+$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
+# without samples: only the normalised text is there
+$node->append_conf('postgresql.conf', q{
+shared_preload_libraries = 'pg_stat_statements'
+autovacuum = off
+max_parallel_workers_per_gather = 0
+});
+$node->start;
+$node->safe_psql('postgres', q{
+CREATE EXTENSION pg_stat_statements;
+CREATE EXTENSION glperf;
+CREATE TABLE t (id int PRIMARY KEY, a int, b text, c numeric, d date, ts timestamptz, iv interval,
+	tm time, data jsonb, arr int[], u uuid, f float8, v bit(8), flag boolean);
+INSERT INTO t SELECT i, i * 7919 % 10007, 'b' || i % 1000, i % 500, '2026-01-01'::date + i % 300,
+	'2026-01-01'::timestamptz + i * interval '1 min', i % 100 * interval '1 min', '12:00',
+	jsonb_build_object('k', i % 100), ARRAY[i % 10, i % 7], md5(i::text)::uuid, i / 7.0, i::bit(8), i % 2 = 0
+FROM generate_series(1, 5000) i;
+ANALYZE t;
+});
+
+# Statements that must be planned, however little of them is left.
+my @shapes = (
+	q{SELECT * FROM t WHERE ts > now() - interval '1 day'},
+	q{SELECT * FROM t WHERE ts > now() - INTERVAL '90' MINUTE},
+	q{SELECT * FROM t WHERE iv < interval(3) '1 hour'},
+	q{SELECT * FROM t WHERE iv < interval '1-2' year to month},
+	q{SELECT * FROM t WHERE d = date '2026-02-03'},
+	q{SELECT * FROM t WHERE d BETWEEN DATE '2026-02-03' AND DATE '2026-02-05'},
+	q{SELECT * FROM t WHERE ts >= timestamptz '2026-01-02'},
+	q{SELECT * FROM t WHERE ts >= timestamp with time zone '2026-01-02'},
+	q{SELECT * FROM t WHERE ts >= timestamp(3) without time zone '2026-01-02'},
+	q{SELECT * FROM t WHERE tm > time '11:00'},
+	q{SELECT * FROM t WHERE c > numeric '1.5' AND c < numeric(10,2) '2.5'},
+	q{SELECT * FROM t WHERE f > double precision '1.5'},
+	q{SELECT * FROM t WHERE flag = boolean 'true' AND b = text 'b7'},
+	q{SELECT * FROM t WHERE u = uuid '00000000-0000-0000-0000-000000000000'},
+	q{SELECT * FROM t WHERE data @> jsonb '{"k": 7}'},
+	q{SELECT * FROM t WHERE b = pg_catalog.varchar 'b7'},
+	q{SELECT extract(epoch FROM ts), extract(dow FROM d) FROM t WHERE a = 1},
+	q{SELECT date_trunc('day', ts), count(*) FROM t GROUP BY 1 ORDER BY 1 LIMIT 5},
+	q{SELECT * FROM t JOIN generate_series(1, 10) g ON g = t.a},
+	q{SELECT g, count(t.id) FROM generate_series('2026-01-01'::timestamptz, now(), interval '1 day') g LEFT JOIN t ON t.ts = g GROUP BY g},
+	q{SELECT g, count(t.id) FROM generate_series(timestamptz '2026-01-01', timestamptz '2026-01-03', '1 day') g LEFT JOIN t ON t.ts = g GROUP BY g},
+	q{SELECT * FROM t WHERE id = ANY (ARRAY[1, 2, 3])},
+	q{SELECT * FROM t WHERE u = ANY (ARRAY['00000000-0000-0000-0000-000000000000'::uuid])},
+	q{SELECT * FROM t WHERE arr && ARRAY[1, 2]},
+	q{SELECT * FROM t WHERE b = ANY ('{b1, b2}')},
+	q{SELECT * FROM t JOIN unnest(ARRAY[1, 2, 3]) x ON x = t.a},
+	q{SELECT * FROM t JOIN (VALUES (1, 'x'), (2, 'y')) v (k, n) ON v.k = t.a},
+	q{SELECT concat('x', b), format('%s-%s', a, 1) FROM t WHERE a = 1},
+	q{SELECT json_build_object('a', a, 'n', 1) FROM t WHERE a = 1},
+	q{SELECT jsonb_build_array(1, 'two', a) FROM t WHERE a = 1},
+	q{SELECT coalesce(b, 'none'), nullif(a, 0), greatest(a, 5) FROM t WHERE a = 1},
+	q{SELECT CASE WHEN a > 5 THEN 'big' ELSE 'small' END, sum(1) FROM t GROUP BY 1},
+	q{SELECT data->>'k' FROM t WHERE data->>'k' = '7'},
+	q{SELECT * FROM t WHERE data #>> '{k}' = '7'},
+	q{SELECT * FROM t WHERE (a, b) > (5, 'b') ORDER BY a, b LIMIT 10 OFFSET 5},
+	q{SELECT substring(b FROM 1 FOR 2), position('b' IN b), trim(both 'b' FROM b), overlay(b PLACING 'x' FROM 1) FROM t WHERE a = 1},
+	q{SELECT * FROM t WHERE ts AT TIME ZONE 'UTC' > '2026-01-01'},
+	q{SELECT to_char(ts, 'YYYY'), round(c, 2), a % 5, -7 FROM t WHERE a = 1},
+	q{SELECT array_append(arr, 5), array_position(arr, 3), array_agg(5) FROM t WHERE a = 1 GROUP BY arr},
+	q{SELECT * FROM t WHERE v = B'10101010' AND b LIKE 'b%' AND b !~ E'\\n'},
+	q{SELECT lag(a, 1, 0) OVER (ORDER BY id), ntile(4) OVER (ORDER BY id) FROM t WHERE a = 1},
+	q{SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY f) FROM t WHERE a = 1},
+	q{SELECT string_agg(b, ', ' ORDER BY id) FROM t WHERE a = 1},
+	q{WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r JOIN t ON t.a = r.n},
+	q{SELECT 'it''s -- not $1 a comment' || b, "id" FROM t /* interval '1 day' */ WHERE a = 1},
+	q{SELECT * FROM t WHERE a IN (1, 2) AND b NOT IN ('x', 'y') AND id BETWEEN 5 AND 10},
+	q{SELECT * FROM t WHERE a = (SELECT max(a) FROM t WHERE d < current_date - 7)},
+	q{INSERT INTO t (id, ts, d) VALUES (100001, timestamptz '2026-01-01', date '2026-01-01')},
+	q{UPDATE t SET ts = ts + interval '1 second' WHERE id = 100001},
+	q{DELETE FROM t WHERE d = date '1999-01-01' AND id > 100000},
+);
+$node->safe_psql('postgres', join(";\n", 'SELECT pg_stat_statements_reset()', @shapes));
+
+# The advice's account, by outcome.
+sub account
+{
+	return $node->safe_psql('postgres', q{
+SELECT count(*) FROM glperf.advise_indexes() \g /dev/null
+} . $_[0]);
+}
+my $failed = account(q{
+SELECT query || E'\n    ' || reason FROM glperf.advised_statements()
+WHERE outcome = 'not analysable' AND query ~ '\mt\M' AND query !~ 'reset' ORDER BY 1});
+
+# Failure proved: ordinary statements are left out of the advice.
+is($failed, '', scalar(@shapes) . ' normalised shapes are planned');
+is(account(q{SELECT count(*) >= } . scalar(@shapes) . q{ FROM glperf.advised_statements()}), 't', 'each of them is there');
+
+# Statements that have no plan, or none that an index could better, are named.
+my $has_fdw = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'file_fdw'});
+$node->safe_psql('postgres', q{
+CREATE EXTENSION file_fdw;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE elsewhere (line text) SERVER files OPTIONS (filename '/dev/null');
+CREATE VIEW far AS SELECT line FROM elsewhere;
+}) if $has_fdw;
+$node->safe_psql('postgres', q{
+SELECT pg_stat_statements_reset();
+CREATE TEMP TABLE "My temp" AS SELECT id, a FROM t WHERE a < 100;
+SELECT count(*) FROM "My temp" WHERE a = 7;
+CREATE LOCAL TEMPORARY TABLE IF NOT EXISTS scratch (a int, b text);
+INSERT INTO scratch SELECT a, b FROM t;
+UPDATE pg_temp.scratch SET b = 'x' WHERE a = 7;
+SELECT a, b INTO TEMP TABLE other FROM t WHERE a < 50;
+SELECT sum(a) FROM other;
+VACUUM t;
+SET work_mem = '8MB';
+BEGIN;
+CREATE TABLE gone (a int);
+SELECT count(*) FROM gone;
+COMMIT;
+DROP TABLE gone;
+CHECKPOINT;
+COPY t (id) TO '/dev/null';
+SELECT relname FROM pg_class WHERE relname = 'x';
+SELECT 1;
+DO $$BEGIN PERFORM 1; END$$;
+});
+$node->safe_psql('postgres', 'SELECT count(*) FROM elsewhere; SELECT count(*) FROM far;') if $has_fdw;
+my %named = (
+	'count%"My temp"%' => 'not analysable: reads temporary table "My temp", which is gone with its session',
+	'INSERT INTO scratch%' => 'not analysable: reads temporary table scratch, which is gone with its session',
+	'UPDATE pg_temp%' => 'not analysable: reads temporary table scratch, which is gone with its session',
+	'SELECT sum(a) FROM other' => 'not analysable: reads temporary table other, which is gone with its session',
+	'VACUUM t' => 'not analysable: utility statement VACUUM has no plan',
+	'SET work_mem%' => 'not analysable: utility statement SET has no plan',
+	'BEGIN' => 'not analysable: utility statement BEGIN has no plan',
+	'CREATE TABLE gone%' => 'not analysable: utility statement CREATE TABLE has no plan',
+	'CREATE LOCAL%' => 'not analysable: utility statement CREATE TABLE has no plan',
+	'CHECKPOINT' => 'not analysable: utility statement CHECKPOINT has no plan',
+	'COPY%' => 'not analysable: utility statement COPY has no plan',
+	'DO %' => 'not analysable: utility statement DO has no plan',
+	'SELECT count(*) FROM gone' => 'not analysable: relation "gone" does not exist: it was dropped or temporary, or is not in the search_path "$user", public',
+	'SELECT relname%' => 'no gain: reads system catalogs, whose indexes are fixed',
+	'SELECT $1' => 'no gain: reads no table that is big enough for an index to matter',
+	$has_fdw
+	? ( '%FROM elsewhere' => 'not analysable: reads foreign table elsewhere, for which planning may contact another server',
+		'%FROM far' => 'not analysable: reads foreign table elsewhere, for which planning may contact another server')
+	: ());
+foreach my $pattern (sort keys %named)
+{
+	my $like = $pattern =~ s/'/''/gr;
+
+	$like = "%$like" if $like =~ /^count/;
+	# Failure proved: people look for a statement's advice and find no answer.
+	is(account(qq{SELECT DISTINCT outcome || ': ' || reason FROM glperf.advised_statements() WHERE query LIKE '$like'}),
+		$named{$pattern}, "named: $pattern");
+}
+# a temporary table of the session that asks is there, and left alone
+is( $node->safe_psql('postgres', q{
+CREATE TEMP TABLE mine AS SELECT g AS a FROM generate_series(1, 10000) g;
+ANALYZE mine;
+SELECT count(*) FROM glperf.advise_indexes(workload => '[{"query": "SELECT * FROM mine WHERE a = 7", "calls": 1000}]') \g /dev/null
+SELECT outcome || ': ' || reason FROM glperf.advised_statements()}),
+	'no gain: reads a temporary table, whose indexes are up to the session that makes it', "one's own temporary table");
+is(account(q{SELECT count(*) - (SELECT count(*) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+	WHERE d.datname = current_database()) BETWEEN -4 AND 0 FROM glperf.advised_statements()}),
+	't', 'as many rows as pg_stat_statements has, but for those of this very question');
+
+$node->stop;
+done_testing();
