@@ -46,11 +46,20 @@ typedef enum ApplyOutcome
 	APPLY_SKIPPED				/* never begun, for the reason in the message */
 } ApplyOutcome;
 
+/* What glperf.recommendation knows of a recommendation. */
+typedef struct Match
+{
+#define GLPERF_MATCH_COLUMN(name, kind) Column##kind name;
+#include "glperf_recommendation.h"
+} Match;
+
 typedef struct Recommendation
 {
 #define GLPERF_RECOMMENDATION_COLUMN(name, kind) Column##kind name;
 #include "glperf_recommendation.h"
 
+	Match		match;
+	char	   *warning;		/* of the preflight; NULL: none */
 	ApplyOutcome outcome;
 	int			steps_done;		/* of steps.n */
 	double		apply_ms;		/* time of those steps */
@@ -81,6 +90,27 @@ typedef struct IndexNote
 #define GLPERF_INDEX_NOTE_COLUMN(name, kind) Column##kind name;
 #include "glperf_recommendation.h"
 } IndexNote;
+
+/* What the last run proposed and this one does not. */
+typedef struct Gone
+{
+#define GLPERF_GONE_COLUMN(name, kind) Column##kind name;
+#include "glperf_recommendation.h"
+} Gone;
+
+/* What became of a recommendation that was applied. */
+typedef struct Verdict
+{
+#define GLPERF_VERDICT_COLUMN(name, kind) Column##kind name;
+#include "glperf_recommendation.h"
+} Verdict;
+
+/* One thing that was looked at before a step. */
+typedef struct Preflight
+{
+#define GLPERF_PREFLIGHT_COLUMN(name, kind) Column##kind name;
+#include "glperf_recommendation.h"
+} Preflight;
 
 /* An invalid index that an interrupted --apply left behind. */
 typedef struct Leftover
@@ -121,6 +151,18 @@ typedef struct Advice
 	IndexNote  *notes;
 	int			nleftovers;
 	Leftover   *leftovers;
+
+	/* glperf.recommendation */
+	const char *source;			/* which workload: statistics, file, log */
+	bool		recorded;		/* this run is in it */
+	char	   *snapshot;		/* id of what was noted; NULL: nothing */
+	char	   *record_message; /* why not recorded */
+	int			nsuppressed;
+	Recommendation *suppressed; /* left out, unless --all */
+	int			ngone;
+	Gone	   *gone;
+	int			nverdicts;
+	Verdict    *verdicts;
 
 	/* --apply */
 	bool		applied;		/* --apply was given */

@@ -30,6 +30,7 @@
 
 #include "apply.h"
 #include "db.h"
+#include "history.h"
 #include "text.h"
 
 /* Longest wait for a lock when cleaning up after a signal or a timeout. */
@@ -188,6 +189,37 @@ clear_the_way(const AdvisorOptions *opts, Recommendation *rec,
 	return STEP_SKIPPED;
 }
 
+/*
+ * Would the step fail, wait or do harm just now?  Says STEP_SKIPPED if so, and
+ * keeps what is only worth a warning.
+ */
+static StepResult
+preflight(const AdvisorOptions *opts, Recommendation *rec, const char *step)
+{
+	Preflight  *rows;
+	int			nrows;
+	DbError		error = {0};
+
+	if (!db_preflight(opts, step, rec->size_bytes, &rows, &nrows, &error))
+	{
+		rec->message = error.message;
+		note_failure(&error);
+		return STEP_FAILED;
+	}
+	for (int i = 0; i < nrows; i++)
+	{
+		if (strcmp(rows[i].status, "refuse") == 0)
+		{
+			rec->message = psprintf("not begun: %s", rows[i].message);
+			return STEP_SKIPPED;
+		}
+		pg_log_warning("%s", text_clean(rows[i].message));
+		rec->warning = rec->warning == NULL ? rows[i].message :
+			psprintf("%s; %s", rec->warning, rows[i].message);
+	}
+	return STEP_DONE;
+}
+
 /* One step of a recommendation, from looking to cleaning up. */
 static StepResult
 do_step(const AdvisorOptions *opts, Recommendation *rec, const char *step)
@@ -212,6 +244,13 @@ do_step(const AdvisorOptions *opts, Recommendation *rec, const char *step)
 	if (strcmp(state.command, "create index") == 0)
 	{
 		StepResult	result = clear_the_way(opts, rec, step, &state);
+
+		if (result != STEP_DONE)
+			return result;
+	}
+	if (state.index_name != NULL)
+	{
+		StepResult	result = preflight(opts, rec, step);
 
 		if (result != STEP_DONE)
 			return result;
@@ -242,6 +281,8 @@ apply_one(const AdvisorOptions *opts, Advice *advice, Recommendation *rec)
 	StepResult	result = STEP_DONE;
 	double		start = now_ms();
 
+	if (rec->match.is_suppressed)
+		return;					/* shown by --all, and no more than that */
 	if (CancelRequested && stop_reason == NULL)
 		stop_reason = "interrupted";
 	if (stop_reason != NULL)
@@ -333,7 +374,8 @@ apply_run(const AdvisorOptions *opts, Advice *advice)
 		if (is_drop(rec))
 			continue;
 		apply_one(opts, advice, rec);
-		all_done = all_done && rec->outcome == APPLY_DONE;
+		all_done = all_done && (rec->outcome == APPLY_DONE ||
+								rec->match.is_suppressed);
 	}
 	for (int i = 0; opts->allow_drop && i < advice->nrecommendations; i++)
 	{
@@ -354,16 +396,18 @@ apply_run(const AdvisorOptions *opts, Advice *advice)
 
 /* What the run means to the caller's shell. */
 ExitStatus
-apply_status(const Advice *advice)
+apply_status(const AdvisorOptions *opts, const Advice *advice)
 {
-	bool		news = false;
+	bool		news = history_verify_status(opts, advice) != GLPERF_EXIT_NOTHING;
 	bool		partial = advice->interrupted || !advice->summary.complete;
 
 	for (int i = 0; i < advice->nrecommendations; i++)
 	{
 		ApplyOutcome outcome = advice->recommendations[i].outcome;
 
-		news = news || outcome == APPLY_NOT_TRIED;
+		news = news || (outcome == APPLY_NOT_TRIED &&
+						history_shown(opts, &advice->recommendations[i]) &&
+						!advice->recommendations[i].match.is_suppressed);
 		partial = partial || outcome == APPLY_FAILED ||
 			outcome == APPLY_SKIPPED;
 	}

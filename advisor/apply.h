@@ -25,6 +25,7 @@ extern void apply_leftovers(const AdvisorOptions *opts, Advice *advice);
 extern void apply_run(const AdvisorOptions *opts, Advice *advice);
 
 /* apply_status -- exit status for what was found and done */
-extern ExitStatus apply_status(const Advice *advice);
+extern ExitStatus apply_status(const AdvisorOptions *opts,
+							   const Advice *advice);
 
 #endif							/* APPLY_H */

@@ -30,10 +30,6 @@
 /* At no time wait longer for a lock while only reading. */
 #define ANALYSIS_LOCK_TIMEOUT_MS	2000
 
-/* ISO 8601 in UTC, whatever DateStyle and TimeZone are */
-#define UTC(expr) "pg_catalog.to_char(" expr " AT TIME ZONE 'UTC'," \
-	" 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-
 static const Column recommendation_columns[] = {
 #define GLPERF_RECOMMENDATION_COLUMN(name, kind) \
 	{#name, KIND_##kind, offsetof(Recommendation, name)},
@@ -174,9 +170,9 @@ db_run_or_fail(const char *what, const char *sql, int nparams,
  * Run a statement that the report can do without, inside the analysis
  * transaction.  Returns NULL on failure, with the transaction as before.
  */
-static PGresult *
-run_optional(const char *sql, int nparams, const char *const *params,
-			 char **why)
+PGresult *
+db_run_optional(const char *sql, int nparams, const char *const *params,
+				char **why)
 {
 	PGresult   *res;
 
@@ -313,12 +309,19 @@ db_stay_out_of_workload(bool local)
 void
 db_begin_read_only(const AdvisorOptions *opts)
 {
-	char		timeout[32];
-	PGresult   *res;
-
 	PQclear(db_run_or_fail("could not begin a transaction",
 						   "BEGIN TRANSACTION READ ONLY", 0, NULL));
 	db_stay_out_of_workload(true);
+	db_set_read_settings(opts);
+}
+
+/* See db_internal.h. */
+void
+db_set_read_settings(const AdvisorOptions *opts)
+{
+	char		timeout[32];
+	PGresult   *res;
+
 	if (user_search_path == NULL)
 	{
 		res = db_run_or_fail("could not read a setting",
@@ -373,7 +376,7 @@ db_handshake(const AdvisorOptions *opts, ServerFacts *server)
 						 " glperf.version() AS extension_version,"
 						 " glperf.api_version() AS api_version,"
 						 " pg_catalog.pg_is_in_recovery() AS in_recovery, "
-						 UTC("pg_catalog.clock_timestamp()") " AS now",
+						 DB_UTC("pg_catalog.clock_timestamp()") " AS now",
 						 0, NULL);
 	rows_load_one(res, 0, server_columns, lengthof(server_columns), server);
 	PQclear(res);
@@ -459,10 +462,10 @@ read_background(Advice *advice)
 	char	   *why;
 
 	advice->server.window_s = NAN;
-	res = run_optional("SELECT " UTC("min(s.stats_since)") " AS stats_since,"
-					   " extract(epoch FROM now() - min(s.stats_since))::float8"
-					   " AS window_s FROM glperf.statement_stats() s",
-					   0, NULL, &why);
+	res = db_run_optional("SELECT " DB_UTC("min(s.stats_since)") " AS stats_since,"
+						  " extract(epoch FROM now() - min(s.stats_since))::float8"
+						  " AS window_s FROM glperf.statement_stats() s",
+						  0, NULL, &why);
 	if (res == NULL)
 		pg_log_warning("the age of the statistics is unknown: %s", why);
 	else
@@ -472,10 +475,10 @@ read_background(Advice *advice)
 		PQclear(res);
 	}
 
-	res = run_optional("SELECT * FROM glperf.index_usage"
-					   " WHERE verdict NOT IN ('used', 'keep', 'unknown')"
-					   " ORDER BY size_bytes DESC NULLS LAST, schema_name,"
-					   " index_name", 0, NULL, &why);
+	res = db_run_optional("SELECT * FROM glperf.index_usage"
+						  " WHERE verdict NOT IN ('used', 'keep', 'unknown')"
+						  " ORDER BY size_bytes DESC NULLS LAST, schema_name,"
+						  " index_name", 0, NULL, &why);
 	if (res == NULL)
 		pg_log_warning("existing indexes could not be examined: %s", why);
 	else
@@ -506,9 +509,9 @@ read_plans(Advice *advice, Statement *stmt)
 	db_set_setting("search_path", user_search_path, true);
 	params[0] = stmt->query;
 	params[1] = ddl->data;
-	res = run_optional("SELECT plan_before, plan_after"
-					   " FROM glperf.whatif($1::text, $2::text[]) LIMIT 1",
-					   2, params, &stmt->plan_error);
+	res = db_run_optional("SELECT plan_before, plan_after"
+						  " FROM glperf.whatif($1::text, $2::text[]) LIMIT 1",
+						  2, params, &stmt->plan_error);
 	if (res != NULL)
 	{
 		if (PQntuples(res) == 1)
@@ -517,6 +520,19 @@ read_plans(Advice *advice, Statement *stmt)
 	}
 	db_set_setting("search_path", db_safe_search_path, true);
 	destroyPQExpBuffer(ddl);
+}
+
+/* See db_internal.h. */
+char *
+db_array(const TextList *list)
+{
+	PQExpBuffer array = createPQExpBuffer();
+
+	appendPQExpBufferChar(array, '{');
+	for (int i = 0; i < list->n; i++)
+		appendPGArray(array, list->items[i]);
+	appendPQExpBufferChar(array, '}');
+	return array->data;
 }
 
 /* Run the analysis and read all of its results. */
@@ -536,6 +552,7 @@ db_analyse(const AdvisorOptions *opts, Advice *advice)
 		pg_log_error("could not look for leftovers: %s", text_clean(error.message));
 		options_exit_failure();
 	}
+	db_match(opts, advice);
 	if (opts->explain)
 		for (int i = 0; i < advice->nstatements; i++)
 			if (strcmp(advice->statements[i].outcome, "advised") == 0 &&

@@ -95,6 +95,37 @@ extern bool db_step_state(const char *step, StepState *state, DbError *error);
 extern bool db_run_step(const char *step, const char *undo_ddl,
 						DbError *error);
 
+/* db_preflight -- what speaks against running a step now */
+extern bool db_preflight(const AdvisorOptions *opts, const char *step,
+						 int64 size_bytes, Preflight **rows, int *nrows,
+						 DbError *error);
+
+/*
+ * db_match -- what glperf.recommendation knows of each recommendation
+ *
+ * Part of the analysis; writes nothing.  Without the right to read it, every
+ * recommendation is new.
+ */
+extern void db_match(const AdvisorOptions *opts, Advice *advice);
+
+/*
+ * db_record -- note the run in glperf.recommendation
+ *
+ * Sets advice->recorded, or says why not in advice->record_message.
+ */
+extern void db_record(const AdvisorOptions *opts, Advice *advice);
+
+/* db_record_applied -- note what --apply carried out */
+extern void db_record_applied(const AdvisorOptions *opts, Advice *advice);
+
+/*
+ * db_verify -- judge what was applied, and note the verdicts
+ *
+ * Returns false, with the reason in advice->record_message, when it could not
+ * be done.
+ */
+extern bool db_verify(const AdvisorOptions *opts, Advice *advice);
+
 /* Settings for a script that runs what the extension returned */
 extern const char *const db_script_settings;
 

@@ -44,6 +44,12 @@ static const Column step_columns[] = {
 	{"drop_ddl", KIND_TEXT, offsetof(StepState, drop_ddl)},
 };
 
+static const Column preflight_columns[] = {
+#define GLPERF_PREFLIGHT_COLUMN(name, kind) \
+	{#name, KIND_##kind, offsetof(Preflight, name)},
+#include "glperf_recommendation.h"
+};
+
 /* Keep what --apply wants to know about a failed statement. */
 static void
 set_error(DbError *error, PGresult *res)
@@ -160,6 +166,34 @@ db_step_state(const char *step, StepState *state, DbError *error)
 	}
 	rows_load_one(res, 0, step_columns, lengthof(step_columns), state);
 	PQclear(res);
+	return true;
+}
+
+/* Read glperf.apply_preflight() of one statement. */
+bool
+db_preflight(const AdvisorOptions *opts, const char *step, int64 size_bytes,
+			 Preflight **rows, int *nrows, DbError *error)
+{
+	const char *params[3];
+	PGresult   *res;
+
+	params[0] = step;
+	params[1] = size_bytes == GLPERF_NULL_INT ? NULL :
+		psprintf(INT64_FORMAT, size_bytes);
+	params[2] = opts->max_wait_ms < 0 ? NULL :
+		psprintf("%.3f", opts->max_wait_ms / 1000.0);
+	res = db_run("SELECT p.check_id, p.status, p.message"
+				 " FROM glperf.apply_preflight($1, $2::int8, $3::float8) p"
+				 " WHERE p.status <> 'ok'"
+				 " ORDER BY p.status = 'refuse' DESC, p.check_id", 3, params);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+	{
+		set_error(error, res);
+		PQclear(res);
+		return false;
+	}
+	*rows = rows_load_all(res, preflight_columns, lengthof(preflight_columns),
+						  sizeof(Preflight), nrows);
 	return true;
 }
 

@@ -9,6 +9,10 @@
 
 #include "options.h"
 
+/* ISO 8601 in UTC, whatever DateStyle and TimeZone are */
+#define DB_UTC(expr) "to_char(" expr " AT TIME ZONE 'UTC'," \
+	" 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+
 /* A search_path under which every name that we use means what we mean */
 extern const char *const db_safe_search_path;
 
@@ -24,11 +28,26 @@ extern PGresult *db_run_or_fail(const char *what, const char *sql,
 								int nparams, const char *const *params);
 
 /*
+ * db_run_optional -- run a statement that the report can do without
+ *
+ * Inside a transaction.  Returns NULL on failure, with the transaction as
+ * before and the message in *why.
+ */
+extern PGresult *db_run_optional(const char *sql, int nparams,
+								 const char *const *params, char **why);
+
+/* db_array -- a list as the text of an SQL array */
+extern char *db_array(const TextList *list);
+
+/*
  * db_begin_read_only -- open a READ ONLY transaction
  *
  * Its settings, safe search_path and timeouts, are local to it.
  */
 extern void db_begin_read_only(const AdvisorOptions *opts);
+
+/* db_set_read_settings -- the same settings for any open transaction */
+extern void db_set_read_settings(const AdvisorOptions *opts);
 extern void db_end_read_only(void);
 
 /* db_set_setting -- for the transaction (local) or the session, or fail */

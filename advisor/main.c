@@ -16,6 +16,7 @@
 #include "apply.h"
 #include "check.h"
 #include "db.h"
+#include "history.h"
 #include "options.h"
 #include "report.h"
 
@@ -27,6 +28,7 @@ static AdvisorOptions opts = {
 	.min_benefit_pct = -1,
 	.time_limit_ms = -1,
 	.statement_timeout_ms = -1,
+	.max_wait_ms = -1,
 	.lock_timeout_ms = 10 * 60 * 1000,
 	.format = FORMAT_TEXT,
 };
@@ -48,6 +50,26 @@ prepare_apply(Advice *advice)
 	}
 	db_apply_settings(&opts);
 	apply_leftovers(&opts, advice);
+}
+
+/* The command verify: judge what was applied, and nothing else. */
+static int
+verify(Advice *advice)
+{
+	if (!db_verify(&opts, advice))
+	{
+		pg_log_error("could not verify: %s", advice->record_message);
+		if (advice->server.in_recovery)
+			pg_log_error_hint("Connect to the primary.");
+		else
+			pg_log_error_hint("It takes SELECT and UPDATE on glperf.recommendation.");
+		return GLPERF_EXIT_FAILURE;
+	}
+	advice->status = history_verify_status(&opts, advice);
+	db_disconnect();
+	if (!report_write_verdicts(&opts, advice))
+		return GLPERF_EXIT_FAILURE;
+	return advice->status;
 }
 
 /* The steps of a run, in order. */
@@ -72,12 +94,21 @@ main(int argc, char *argv[])
 	db_handshake(&opts, &advice.server);
 	if (opts.command == COMMAND_CHECK)
 		return check_run(&opts, &advice.server);
+	if (opts.command == COMMAND_VERIFY)
+		return verify(&advice);
 	if (opts.apply)
 		prepare_apply(&advice);
+	advice.source = "statistics";
+	db_verify(&opts, &advice);
 	db_analyse(&opts, &advice);
+	history_settle(&opts, &advice);
+	db_record(&opts, &advice);
 	if (opts.apply)
+	{
 		apply_run(&opts, &advice);
-	advice.status = apply_status(&advice);
+		db_record_applied(&opts, &advice);
+	}
+	advice.status = apply_status(&opts, &advice);
 	db_disconnect();
 
 	if (!report_write(&opts, &advice))

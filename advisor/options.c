@@ -47,6 +47,9 @@ enum
 	OPT_AREA,
 	OPT_PGBOUNCER,
 	OPT_ACCEPT_UNKNOWN,
+	OPT_MAX_WAIT,
+	OPT_ALL,
+	OPT_NO_RECORD,
 	OPT_HELP
 };
 
@@ -76,6 +79,7 @@ help(void)
 	printf("Usage:\n");
 	printf("  %s [OPTION]...\n", progname);
 	printf("  %s check [OPTION]...\n", progname);
+	printf("  %s verify [OPTION]...\n", progname);
 	printf("\nAnalysis options:\n");
 	printf("      --budget=SIZE           disk space for new indexes together, e.g. 500MB\n");
 	printf("      --max-indexes=N         number of new indexes at most\n");
@@ -90,6 +94,13 @@ help(void)
 	printf("                              one by one, and clean up after failures\n");
 	printf("      --allow-drop            with --apply: run recommended drops, too\n");
 	printf("      --lock-timeout=TIME     with --apply: longest single wait (default 10min)\n");
+	printf("      --max-wait=TIME         with --apply: skip an index that would have to\n");
+	printf("                              wait for a transaction open longer than TIME\n");
+	printf("      --all                   also show what was dismissed or tried in vain\n");
+	printf("      --no-record             write nothing to the database's record of\n");
+	printf("                              recommendations\n");
+	printf("\nThe command verify compares statements before and after what was applied, and\n");
+	printf("names what had no effect or did harm.  Each run does that, too.\n");
 	printf("\nThe command check prints the health page for a monitoring system; its options:\n");
 	printf("      --area=AREA             only this area of the health page\n");
 	printf("      --pgbouncer=CONNINFO    also check the pools of a PgBouncer, through its\n");
@@ -341,6 +352,17 @@ store_option(AdvisorOptions *opts, int c, char *arg)
 				(int) parse_with_unit(arg, "--statement-timeout", time_units,
 									  0, INT_MAX);
 			break;
+		case OPT_MAX_WAIT:
+			opts->max_wait_ms = (int) parse_with_unit(arg, "--max-wait",
+													  time_units, 0,
+													  INT_MAX);
+			break;
+		case OPT_ALL:
+			opts->all = true;
+			break;
+		case OPT_NO_RECORD:
+			opts->no_record = true;
+			break;
 		case OPT_EXPLAIN:
 			opts->explain = true;
 			break;
@@ -378,12 +400,16 @@ check_combinations(const AdvisorOptions *opts, bool dry_run)
 		problem = "option --allow-drop needs --apply or --format=sql";
 	else if (opts->explain && opts->format == FORMAT_SQL)
 		problem = "option --explain needs --format=text or json";
-	else if (opts->command == COMMAND_CHECK &&
+	else if (opts->max_wait_ms >= 0 && !opts->apply)
+		problem = "option --max-wait needs --apply";
+	else if (opts->command != COMMAND_ADVISE &&
 			 (opts->apply || dry_run || opts->allow_drop || opts->explain ||
-			  opts->format == FORMAT_SQL || opts->budget_bytes >= 0 ||
-			  opts->max_indexes >= 0 || opts->min_benefit_pct >= 0 ||
-			  opts->time_limit_ms >= 0))
-		problem = "options for recommendations cannot be used with check";
+			  opts->budget_bytes >= 0 || opts->max_indexes >= 0 ||
+			  opts->min_benefit_pct >= 0 || opts->time_limit_ms >= 0 ||
+			  opts->all || opts->no_record))
+		problem = "options for recommendations cannot be used with check or verify";
+	else if (opts->command == COMMAND_CHECK && opts->format == FORMAT_SQL)
+		problem = "check needs --format=text or json";
 	else if (opts->command != COMMAND_CHECK &&
 			 (opts->area || opts->pgbouncer || opts->accept_unknown))
 		problem = "options --area, --pgbouncer and --accept-unknown need the command check";
@@ -421,6 +447,9 @@ options_parse(AdvisorOptions *opts, int argc, char *argv[])
 		{"explain", no_argument, NULL, OPT_EXPLAIN},
 		{"area", required_argument, NULL, OPT_AREA},
 		{"pgbouncer", required_argument, NULL, OPT_PGBOUNCER},
+		{"max-wait", required_argument, NULL, OPT_MAX_WAIT},
+		{"all", no_argument, NULL, OPT_ALL},
+		{"no-record", no_argument, NULL, OPT_NO_RECORD},
 		{"accept-unknown", no_argument, NULL, OPT_ACCEPT_UNKNOWN},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, OPT_HELP},
@@ -436,9 +465,11 @@ options_parse(AdvisorOptions *opts, int argc, char *argv[])
 		exit(GLPERF_EXIT_NOTHING);
 	}
 
-	if (argc > 1 && strcmp(argv[1], "check") == 0)
+	if (argc > 1 && (strcmp(argv[1], "check") == 0 ||
+					 strcmp(argv[1], "verify") == 0))
 	{
-		command = opts->command = COMMAND_CHECK;
+		command = opts->command = argv[1][0] == 'c' ? COMMAND_CHECK :
+			COMMAND_VERIFY;
 		argv[1] = argv[0];		/* it names us in messages of getopt_long */
 		argc--;
 		argv++;
@@ -457,7 +488,7 @@ options_parse(AdvisorOptions *opts, int argc, char *argv[])
 	if (optind < argc)
 	{
 		pg_log_error("too many command-line arguments");
-		pg_log_error_detail("A database is named with --dbname; the command check comes first.");
+		pg_log_error_detail("A database is named with --dbname; the commands check and verify come first.");
 		usage_exit();
 	}
 	check_combinations(opts, dry_run);

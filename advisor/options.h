@@ -17,7 +17,8 @@ typedef enum ReportFormat
 typedef enum Command
 {
 	COMMAND_ADVISE,				/* no command given */
-	COMMAND_CHECK
+	COMMAND_CHECK,
+	COMMAND_VERIFY
 } Command;
 
 typedef struct AdvisorOptions
@@ -47,6 +48,12 @@ typedef struct AdvisorOptions
 	bool		apply;
 	bool		allow_drop;
 	int			lock_timeout_ms;	/* per wait of CREATE INDEX CONCURRENTLY */
+	int			max_wait_ms;	/* age of transactions it would wait for; -1:
+								 * threshold build_wait */
+
+	/* memory of earlier runs */
+	bool		all;			/* show what was dismissed, too */
+	bool		no_record;		/* write nothing to the database */
 
 	/* output */
 	ReportFormat format;

@@ -14,6 +14,7 @@
 
 #include "common/logging.h"
 
+#include "history.h"
 #include "report.h"
 
 static FILE *out = NULL;
@@ -89,19 +90,11 @@ report_finish(const AdvisorOptions *opts)
 	return true;
 }
 
-/* Is there anything that --quiet should let through? */
-static bool
-is_news(const Advice *advice)
-{
-	return advice->nrecommendations > 0 || advice->nleftovers > 0 ||
-		advice->status != GLPERF_EXIT_NOTHING;
-}
-
 /* Render the report, and put it in its place. */
 bool
 report_write(const AdvisorOptions *opts, const Advice *advice)
 {
-	if (opts->quiet && opts->output == NULL && !is_news(advice))
+	if (opts->quiet && opts->output == NULL && !history_is_news(advice))
 		return true;
 
 	switch (opts->format)
@@ -117,6 +110,30 @@ report_write(const AdvisorOptions *opts, const Advice *advice)
 			break;
 	}
 
+	return report_finish(opts);
+}
+
+/* The same for the command verify; see report.h. */
+bool
+report_write_verdicts(const AdvisorOptions *opts, const Advice *advice)
+{
+	if (opts->quiet && opts->output == NULL && !history_is_news(advice))
+		return true;
+	switch (opts->format)
+	{
+		case FORMAT_TEXT:
+			report_text_server(out, &advice->server);
+			report_text_verdicts(out, opts, advice, report_text_width(out));
+			if (advice->nverdicts == 0)
+				fprintf(out, "\nNothing to verify: nothing was applied lately.\n");
+			break;
+		case FORMAT_SQL:
+			report_sql_verdicts(out, opts, advice);
+			break;
+		case FORMAT_JSON:
+			report_json_verdicts(out, advice);
+			break;
+	}
 	return report_finish(opts);
 }
 

@@ -39,6 +39,34 @@ extern void report_sql(FILE *out, const AdvisorOptions *opts,
 /* report_json -- for programs; see docs/advisor-json.md */
 extern void report_json(FILE *out, const Advice *advice);
 
+/* report_write_verdicts -- as report_write(), for the command verify */
+extern bool report_write_verdicts(const AdvisorOptions *opts,
+								  const Advice *advice);
+
+/* report_text_server -- which server, for people */
+extern void report_text_server(FILE *out, const ServerFacts *server);
+
+/* report_text_heading -- an underlined heading */
+extern void report_text_heading(FILE *out, const char *title);
+
+/* report_text_history -- what is left out, and what is proposed no longer */
+extern void report_text_history(FILE *out, const AdvisorOptions *opts,
+								const Advice *advice, int width);
+
+/* report_text_width -- columns to write for */
+extern int	report_text_width(FILE *out);
+
+/* report_text_verdicts -- what became of what was applied */
+extern void report_text_verdicts(FILE *out, const AdvisorOptions *opts,
+								 const Advice *advice, int width);
+
+/* report_sql_verdicts -- a script that takes back what did not help */
+extern void report_sql_verdicts(FILE *out, const AdvisorOptions *opts,
+								const Advice *advice);
+
+/* report_json_verdicts -- the document of the command verify */
+extern void report_json_verdicts(FILE *out, const Advice *advice);
+
 /* report_write_check -- as report_write(), for the command check */
 extern bool report_write_check(const AdvisorOptions *opts, const Check *check);
 

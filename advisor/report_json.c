@@ -50,10 +50,14 @@ write_recommendation(JsonWriter *w, const Recommendation *rec)
 #define GLPERF_RECOMMENDATION_COLUMN(name, kind) \
 	json_##kind(w, #name, rec->name);
 #include "glperf_recommendation.h"
+#define GLPERF_MATCH_COLUMN(name, kind) \
+	json_##kind(w, #name, rec->match.name);
+#include "glperf_recommendation.h"
 	json_TEXT(w, "outcome", report_outcome(rec->outcome));
 	json_INT(w, "steps_done", rec->steps_done);
 	json_REAL(w, "apply_ms", rec->apply_ms);
 	json_TEXT(w, "message", rec->message);
+	json_TEXT(w, "warning", rec->warning);
 	json_BOOL(w, "left_invalid", rec->left_invalid);
 	json_close(w, '}');
 }
@@ -97,6 +101,67 @@ write_leftover(JsonWriter *w, const Leftover *leftover)
 	json_close(w, '}');
 }
 
+/* What earlier recommendations came to */
+static void
+write_verdicts(JsonWriter *w, const Advice *advice)
+{
+	json_open(w, "verdicts", '[');
+	for (int i = 0; i < advice->nverdicts; i++)
+	{
+		const Verdict *verdict = &advice->verdicts[i];
+
+		json_open(w, NULL, '{');
+#define GLPERF_VERDICT_COLUMN(name, kind) \
+		json_##kind(w, #name, verdict->name);
+#include "glperf_recommendation.h"
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+/* What was proposed before, and what is left out now */
+static void
+write_history(JsonWriter *w, const Advice *advice)
+{
+	json_TEXT(w, "source", advice->source);
+	json_BOOL(w, "recorded", advice->recorded);
+	json_TEXT(w, "record_message", advice->recorded ? NULL :
+			  advice->record_message);
+	write_verdicts(w, advice);
+	json_open(w, "gone", '[');
+	for (int i = 0; i < advice->ngone; i++)
+	{
+		json_open(w, NULL, '{');
+#define GLPERF_GONE_COLUMN(name, kind) \
+		json_##kind(w, #name, advice->gone[i].name);
+#include "glperf_recommendation.h"
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+	json_open(w, "left_out", '[');
+	for (int i = 0; i < advice->nsuppressed; i++)
+		write_recommendation(w, &advice->suppressed[i]);
+	json_close(w, ']');
+}
+
+/* The document of the command verify. */
+void
+report_json_verdicts(FILE *out, const Advice *advice)
+{
+	JsonWriter	writer = {.out = out,.first = true};
+	JsonWriter *w = &writer;
+
+	json_open(w, NULL, '{');
+	json_INT(w, "schema_version", JSON_SCHEMA_VERSION);
+	json_TEXT(w, "advisor_version", GLPERF_VERSION);
+	json_TEXT(w, "generated_at", advice->server.now);
+	json_TEXT(w, "database", advice->server.database);
+	json_INT(w, "exit_status", advice->status);
+	write_verdicts(w, advice);
+	json_close(w, '}');
+	fputc('\n', out);
+}
+
 /* The whole document. */
 void
 report_json(FILE *out, const Advice *advice)
@@ -134,6 +199,7 @@ report_json(FILE *out, const Advice *advice)
 		write_leftover(w, &advice->leftovers[i]);
 	json_close(w, ']');
 
+	write_history(w, advice);
 	json_close(w, '}');
 	fputc('\n', out);
 }

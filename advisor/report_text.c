@@ -15,6 +15,7 @@
 #include "fe_utils/print.h"
 #include "mb/pg_wchar.h"
 
+#include "history.h"
 #include "report.h"
 #include "text.h"
 
@@ -31,9 +32,9 @@
 /* Rows of the table of statements that were not analysed, unless --verbose */
 #define MAX_OUTCOMES	10
 
-/* Width of the terminal, or a readable default. */
-static int
-get_width(FILE *out)
+/* See report.h: the terminal's, or a readable default. */
+int
+report_text_width(FILE *out)
 {
 	struct winsize size;
 
@@ -43,9 +44,9 @@ get_width(FILE *out)
 	return DEFAULT_WIDTH;
 }
 
-/* An underlined heading. */
-static void
-heading(FILE *out, const char *title)
+/* See report.h. */
+void
+report_text_heading(FILE *out, const char *title)
 {
 	fprintf(out, "\n%s\n", title);
 	for (int i = 0; title[i]; i++)
@@ -78,13 +79,10 @@ real_to_bytes(double bytes)
 		(int64) bytes;
 }
 
-/* Which server, which statements, since when. */
-static void
-print_header(FILE *out, const Advice *advice)
+/* See report.h. */
+void
+report_text_server(FILE *out, const ServerFacts *server)
 {
-	const ServerFacts *server = &advice->server;
-	const Summary *summary = &advice->summary;
-
 	fprintf(out, "glperf-advisor %s  %s\n\n", GLPERF_VERSION, server->now);
 	fprintf(out, "  database    %s on %s:%s as %s\n",
 			text_clean(server->database), text_clean(server->host),
@@ -93,6 +91,16 @@ print_header(FILE *out, const Advice *advice)
 			text_clean(server->server_version),
 			server->in_recovery ? "standby" : "primary",
 			text_clean(server->extension_version));
+}
+
+/* Which server, which statements, since when. */
+static void
+print_header(FILE *out, const Advice *advice)
+{
+	const ServerFacts *server = &advice->server;
+	const Summary *summary = &advice->summary;
+
+	report_text_server(out, server);
 	if (server->stats_since != NULL)
 		fprintf(out, "  statistics  since %s (%s)\n", server->stats_since,
 				text_ms(server->window_s * 1000));
@@ -200,7 +208,9 @@ print_outcome(FILE *out, const Recommendation *rec, int width)
 
 	if (rec->outcome == APPLY_NOT_TRIED)
 	{
-		fprintf(out, LABEL "not run without --allow-drop\n", "applied");
+		fprintf(out, LABEL "%s\n", "applied", rec->match.is_suppressed ?
+				"not run, as it is shown because of --all only" :
+				"not run without --allow-drop");
 		return;
 	}
 	if (rec->outcome == APPLY_DONE)
@@ -252,6 +262,13 @@ print_recommendation(FILE *out, const AdvisorOptions *opts,
 				  rec->reasons.items[i], width);
 	if (rec->undo_ddl != NULL)
 		fprintf(out, LABEL "%s;\n", "undo", text_clean(rec->undo_ddl));
+	if (rec->match.first_seen_at != NULL)
+		fprintf(out, LABEL "%s\n", "proposed", psprintf("since %s",
+														rec->match.first_seen_at));
+	if (rec->match.note != NULL)
+		text_wrap(out, "     note       ", INDENT, rec->match.note, width);
+	if (rec->warning != NULL)
+		text_wrap(out, "     warning    ", INDENT, rec->warning, width);
 	if (advice->applied)
 		print_outcome(out, rec, width);
 	fputc('\n', out);
@@ -294,7 +311,7 @@ print_leftovers(FILE *out, const Advice *advice, int width)
 {
 	if (advice->nleftovers == 0)
 		return;
-	heading(out, "Left behind by an interrupted run");
+	report_text_heading(out, "Left behind by an interrupted run");
 	for (int i = 0; i < advice->nleftovers; i++)
 	{
 		const Leftover *leftover = &advice->leftovers[i];
@@ -363,7 +380,7 @@ print_notes(FILE *out, const Advice *advice, int width)
 		n += !is_recommended_drop(advice, &advice->notes[i]);
 	if (n == 0)
 		return;
-	heading(out, "Existing indexes worth a look");
+	report_text_heading(out, "Existing indexes worth a look");
 	begin_table(&table, &topt, headers, "lrll", n);
 	for (int i = 0; i < advice->nnotes; i++)
 	{
@@ -400,7 +417,7 @@ print_outcomes(FILE *out, const Advice *advice, const char *outcome,
 		n += strcmp(advice->statements[i].outcome, outcome) == 0;
 	if (n == 0)
 		return;
-	heading(out, title);
+	report_text_heading(out, title);
 	begin_table(&table, &topt, headers, "rrlll",
 				limit > 0 ? Min(n, limit) : n);
 	for (int i = 0; i < advice->nstatements; i++)
@@ -429,33 +446,55 @@ print_outcomes(FILE *out, const Advice *advice, const char *outcome,
 				n - shown, text_ms(hidden_ms));
 }
 
+/* Those that --quiet lets through, and their totals. */
+static void
+print_recommendations(FILE *out, const AdvisorOptions *opts,
+					  const Advice *advice, int width)
+{
+	int			shown = 0;
+
+	for (int i = 0; i < advice->nrecommendations; i++)
+	{
+		const Recommendation *rec = &advice->recommendations[i];
+
+		if (!history_shown(opts, rec))
+			continue;
+		if (shown++ == 0)
+			report_text_heading(out, opts->quiet ? "News" : "Recommendations");
+		print_recommendation(out, opts, advice, rec, width);
+	}
+	if (advice->nrecommendations == 0)
+		fprintf(out, "\nNothing to do: no index would pay for itself.\n");
+	else if (shown == advice->nrecommendations)
+		print_totals(out, advice);
+	else
+		fprintf(out, "\n%d recommendations are as before; a run without --quiet shows them.\n",
+				advice->nrecommendations - shown);
+}
+
 /* The whole report. */
 void
 report_text(FILE *out, const AdvisorOptions *opts, const Advice *advice)
 {
-	int			width = get_width(out);
+	int			width = report_text_width(out);
 
 	print_header(out, advice);
 	print_leftovers(out, advice, width);
-
-	if (advice->nrecommendations == 0)
-		fprintf(out, "\nNothing to do: no index would pay for itself.\n");
-	else
+	report_text_verdicts(out, opts, advice, width);
+	print_recommendations(out, opts, advice, width);
+	report_text_history(out, opts, advice, width);
+	if (!opts->quiet)
 	{
-		heading(out, "Recommendations");
-		for (int i = 0; i < advice->nrecommendations; i++)
-			print_recommendation(out, opts, advice,
-								 &advice->recommendations[i], width);
-		print_totals(out, advice);
+		print_notes(out, advice, width);
+		print_outcomes(out, advice, "not analysable",
+					   "Statements that could not be analysed",
+					   opts->verbose ? 0 : MAX_OUTCOMES, width);
 	}
-
-	print_notes(out, advice, width);
-	print_outcomes(out, advice, "not analysable",
-				   "Statements that could not be analysed",
-				   opts->verbose ? 0 : MAX_OUTCOMES, width);
 	if (opts->verbose)
 		print_outcomes(out, advice, "no gain", "Statements without gain", 0,
 					   width);
 	if (advice->nrecommendations > 0 && !advice->applied)
 		fprintf(out, "\nNothing was changed.  --apply creates the indexes; --format=sql prints a script.\n");
+	if (advice->nrecommendations > 0 && advice->recorded)
+		fprintf(out, "SELECT glperf.dismiss('INDEX', 'REASON') keeps one from being proposed again.\n");
 }

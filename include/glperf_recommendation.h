@@ -94,3 +94,49 @@ GLPERF_INDEX_NOTE_COLUMN(drop_ddl, TEXT)
 GLPERF_INDEX_NOTE_COLUMN(undo_ddl, TEXT)
 #undef GLPERF_INDEX_NOTE_COLUMN
 #endif
+
+/* glperf.verify_recommendations(): one row per recommendation applied */
+#ifdef GLPERF_VERDICT_COLUMN
+GLPERF_VERDICT_COLUMN(name, TEXT)
+GLPERF_VERDICT_COLUMN(old_state, TEXT)		/* as in glperf.recommendation */
+GLPERF_VERDICT_COLUMN(state, TEXT)
+GLPERF_VERDICT_COLUMN(verdict, TEXT)		/* unknown leaves the state as it
+											 * was */
+GLPERF_VERDICT_COLUMN(message, TEXT)
+GLPERF_VERDICT_COLUMN(undo_ddl, TEXT)		/* NULL unless it is advised */
+GLPERF_VERDICT_COLUMN(mean_before_ms, REAL)
+GLPERF_VERDICT_COLUMN(mean_after_ms, REAL)
+GLPERF_VERDICT_COLUMN(saved_ms_per_day, REAL)
+GLPERF_VERDICT_COLUMN(index_scans, INT)
+GLPERF_VERDICT_COLUMN(hot_before_pct, REAL)
+GLPERF_VERDICT_COLUMN(hot_after_pct, REAL)
+GLPERF_VERDICT_COLUMN(applied_at, TEXT)
+#undef GLPERF_VERDICT_COLUMN
+#endif
+
+/* glperf.recommendation_match(): what is known of one that was just made */
+#ifdef GLPERF_MATCH_COLUMN
+GLPERF_MATCH_COLUMN(name, TEXT)
+GLPERF_MATCH_COLUMN(state, TEXT)
+GLPERF_MATCH_COLUMN(first_seen_at, TEXT)		/* NULL: just now */
+GLPERF_MATCH_COLUMN(is_new, BOOL)
+GLPERF_MATCH_COLUMN(is_suppressed, BOOL)		/* dismissed, or tried in vain */
+GLPERF_MATCH_COLUMN(note, TEXT)
+#undef GLPERF_MATCH_COLUMN
+#endif
+
+/* glperf.recommendations_gone(): what is no longer proposed */
+#ifdef GLPERF_GONE_COLUMN
+GLPERF_GONE_COLUMN(name, TEXT)
+GLPERF_GONE_COLUMN(ddl, TEXT)
+GLPERF_GONE_COLUMN(is_in_place, BOOL)		/* somebody has carried it out */
+#undef GLPERF_GONE_COLUMN
+#endif
+
+/* glperf.apply_preflight(): one row per thing looked at */
+#ifdef GLPERF_PREFLIGHT_COLUMN
+GLPERF_PREFLIGHT_COLUMN(check_id, TEXT)
+GLPERF_PREFLIGHT_COLUMN(status, TEXT)		/* ok, warning, refuse, unknown */
+GLPERF_PREFLIGHT_COLUMN(message, TEXT)
+#undef GLPERF_PREFLIGHT_COLUMN
+#endif

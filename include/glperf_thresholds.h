@@ -237,3 +237,20 @@ GLPERF_THRESHOLD("random_page_cost", 2, GLPERF_NO_LIMIT, "above", "ratio", "post
 GLPERF_THRESHOLD("xmin_age", 50000000, 200000000, "above", "transactions", "postgres",
 				 NULL,
 				 "age of the oldest snapshot that something keeps, below which vacuum cannot remove dead rows")
+
+/* Advice: how glperf-advisor applies and verifies */
+GLPERF_THRESHOLD("statement_change", 10, 25, "above", "%", "postgres",
+				 NULL,
+				 "change of a statement's mean time after a recommendation was applied: a gain above the first limit, a loss above the second")
+GLPERF_THRESHOLD("verify_calls", 20, GLPERF_NO_LIMIT, "below", "calls", "postgres",
+				 NULL,
+				 "calls of a statement needed before and after a recommendation was applied to judge it")
+GLPERF_THRESHOLD("dismissed_growth", 2, GLPERF_NO_LIMIT, "above", "times", "postgres",
+				 NULL,
+				 "factor by which the benefit of a dismissed recommendation has to grow for it to be proposed again")
+GLPERF_THRESHOLD("build_space", 2, GLPERF_NO_LIMIT, "above", "times", "postgres",
+				 NULL,
+				 "free space that building an index needs, as a multiple of its expected size")
+GLPERF_THRESHOLD("build_wait", 60, 600, "above", "s", "postgres",
+				 NULL,
+				 "age of an open transaction that building an index would have to wait for: worth a warning above the first limit; above the second the build is not begun")

@@ -73,12 +73,13 @@ sub query_by
 	return;
 }
 
-# The command line of a run.
+# The command line of a run; args may begin with a command such as verify.
 sub command
 {
 	my ($node, @args) = @_;
-	return ('glperf-advisor', '--no-password', '--host', $node->host,
-		'--port', $node->port, @args);
+	my @verb = @args && $args[0] =~ /^\w/ ? shift @args : ();
+	return ('glperf-advisor', @verb, '--no-password', '--host', $node->host,
+		'--port', $node->port, '--dbname', 'postgres', @args);
 }
 
 # Run it to its end.  Returns a hash: status, out, err.
@@ -86,7 +87,7 @@ sub advisor
 {
 	my ($node, @args) = @_;
 	my ($out, $err) = ('', '');
-	my @command = command($node, '--dbname', 'postgres', @args);
+	my @command = command($node, @args);
 
 	note("running: @command");
 	IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err);
@@ -101,7 +102,7 @@ sub advisor_start
 	my ($node, @args) = @_;
 	my ($out, $err) = ('', '');
 	my $run = { out => \$out, err => \$err };
-	my @command = command($node, '--dbname', 'postgres', @args);
+	my @command = command($node, @args);
 
 	note("starting: @command");
 	$run->{handle} =
