@@ -8,6 +8,8 @@
  */
 #include "access_cost.h"
 
+#include <math.h>
+
 #include "access/stratnum.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -16,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "bitset.h"
+#include "guc.h"
 #include "whatif.h"
 
 /*
@@ -39,10 +42,16 @@ typedef struct SkeletonWalk
 	GlperfSkeleton *skeleton;	/* NULL: only add up charges */
 	int			allocated;
 	double		charges;
+	PlannerInfo *root;			/* whose paths these are */
+	double		unlimited;		/* loops but for a LIMIT above, which alone
+								 * keeps this whole; else 0 */
+	GlperfPart *part;			/* that is taken apart, NULL for the top */
 } SkeletonWalk;
 
 static void walk_path(SkeletonWalk *walk, Path *path, double loops,
 					  bool ordered, bool whole);
+static void walk_part(SkeletonWalk *walk, PlannerInfo *root, int id,
+					  Path *path, double loops, bool ordered, bool whole);
 
 /* The order of a path of rel, as far as it is over plain columns. */
 static GlperfSortOrder
@@ -78,25 +87,14 @@ path_order(RelOptInfo *rel, List *pathkeys)
 	return order;
 }
 
-/* Does have begin with wanted? */
-static bool
-order_serves(const GlperfSortOrder *have, const GlperfSortOrder *wanted)
-{
-	if (have->n < wanted->n)
-		return false;
-	for (int i = 0; i < wanted->n; i++)
-		if (have->columns[i] != wanted->columns[i])
-			return false;
-	return true;
-}
-
 /* Charge for one run of a scan. */
 static double
 fetch_charge(Path *path)
 {
 	IndexPath  *index = (IndexPath *) path;
 
-	if (!IsA(path, IndexPath) || path->pathtype != T_IndexScan)
+	if (glperf_cost_model == GLPERF_COST_PLANNER ||
+		!IsA(path, IndexPath) || path->pathtype != T_IndexScan)
 		return 0;
 	return FETCH_CHARGE * index->indexselectivity * path->parent->tuples;
 }
@@ -268,6 +266,31 @@ take_scan(SkeletonWalk *walk, Path *path, double loops, bool ordered,
 	skeleton->fixed -= loops * cost;
 }
 
+/* Something that has to stay as it is. */
+static void
+walk_whole(SkeletonWalk *walk, Path *path, double loops)
+{
+	double		unlimited = walk->unlimited;
+
+	walk->unlimited = 0;
+	walk_path(walk, path, loops, true, true);
+	walk->unlimited = unlimited;
+}
+
+/* The input of something that reads all of it before it returns a row. */
+static void
+walk_to_end(SkeletonWalk *walk, Path *path, double loops, bool whole)
+{
+	double		unlimited = walk->unlimited;
+
+	walk->unlimited = 0;
+	if (unlimited > 0)
+		walk_path(walk, path, unlimited, false, false);
+	else
+		walk_path(walk, path, loops, false, whole);
+	walk->unlimited = unlimited;
+}
+
 /* The two sides of a join. */
 static void
 walk_join(SkeletonWalk *walk, JoinPath *join, double loops, bool ordered,
@@ -280,8 +303,11 @@ walk_join(SkeletonWalk *walk, JoinPath *join, double loops, bool ordered,
 	{
 		case T_NestPath:
 			walk_path(walk, outer, loops, ordered, whole);
-			walk_path(walk, inner, loops * Max(1.0, outer->rows), false,
-					  whole);
+			if (whole)
+				walk_whole(walk, inner, loops * Max(1.0, outer->rows));
+			else
+				walk_path(walk, inner, loops * Max(1.0, outer->rows), false,
+						  whole);
 			break;
 		case T_MergePath:
 			{
@@ -295,7 +321,7 @@ walk_join(SkeletonWalk *walk, JoinPath *join, double loops, bool ordered,
 			}
 		default:
 			walk_path(walk, outer, loops, false, whole);
-			walk_path(walk, inner, loops, false, whole);
+			walk_to_end(walk, inner, loops, whole);
 			break;
 	}
 }
@@ -309,6 +335,20 @@ share_read(LimitPath *limit)
 	if (run <= 0)
 		return 1;
 	return Min(1.0, (limit->path.total_cost - limit->path.startup_cost) / run);
+}
+
+/* What is stopped early has to stay as it is, up to where rows are gathered. */
+static void
+walk_limit(SkeletonWalk *walk, LimitPath *limit, double loops, bool ordered,
+		   bool whole)
+{
+	double		unlimited = walk->unlimited;
+	double		share = share_read(limit);
+	bool		stops = share < FULL_READ;
+
+	walk->unlimited = stops && !whole ? loops : 0;
+	walk_path(walk, limit->subpath, loops * share, ordered, whole || stops);
+	walk->unlimited = unlimited;
 }
 
 /*
@@ -345,16 +385,21 @@ walk_path(SkeletonWalk *walk, Path *path, double loops, bool ordered,
 					  whole || loops > 1);
 			break;
 		case T_MemoizePath:
-			walk_path(walk, ((MemoizePath *) path)->subpath, loops, ordered,
-					  true);
+			walk_whole(walk, ((MemoizePath *) path)->subpath, loops);
 			break;
 		case T_SortPath:
-			walk_path(walk, ((SortPath *) path)->subpath, loops, false, whole);
+			walk_to_end(walk, ((SortPath *) path)->subpath, loops, whole);
 			break;
 		case T_IncrementalSortPath:
 			walk_path(walk, ((SortPath *) path)->subpath, loops, true, whole);
 			break;
 		case T_AggPath:
+			if (((AggPath *) path)->aggstrategy == AGG_HASHED ||
+				((AggPath *) path)->aggstrategy == AGG_PLAIN)
+			{
+				walk_to_end(walk, ((AggPath *) path)->subpath, loops, whole);
+				break;
+			}
 			walk_path(walk, ((AggPath *) path)->subpath, loops,
 					  ((AggPath *) path)->aggstrategy == AGG_SORTED, whole);
 			break;
@@ -378,17 +423,21 @@ walk_path(SkeletonWalk *walk, Path *path, double loops, bool ordered,
 					  whole);
 			break;
 		case T_SubqueryScanPath:
-			walk_path(walk, ((SubqueryScanPath *) path)->subpath, loops,
-					  ordered, whole);
+			walk_part(walk, path->parent->subroot, path->parent->relid,
+					  ((SubqueryScanPath *) path)->subpath, loops, ordered,
+					  whole);
+			break;
+		case T_MinMaxAggPath:
+			foreach(lc, ((MinMaxAggPath *) path)->mmaggregates)
+				walk_path(walk, ((MinMaxAggInfo *) lfirst(lc))->path, loops,
+						  true, true);
 			break;
 		case T_LockRowsPath:
 			walk_path(walk, ((LockRowsPath *) path)->subpath, loops, ordered,
 					  whole);
 			break;
 		case T_LimitPath:
-			walk_path(walk, ((LimitPath *) path)->subpath,
-					  loops * share_read((LimitPath *) path), ordered,
-					  whole || share_read((LimitPath *) path) < FULL_READ);
+			walk_limit(walk, (LimitPath *) path, loops, ordered, whole);
 			break;
 		case T_ModifyTablePath:
 			walk_path(walk, ((ModifyTablePath *) path)->subpath, loops, false,
@@ -403,124 +452,128 @@ walk_path(SkeletonWalk *walk, Path *path, double loops, bool ordered,
 				walk_path(walk, (Path *) lfirst(lc), loops, true, whole);
 			break;
 		case T_GatherPath:
-			walk_path(walk, ((GatherPath *) path)->subpath, loops, ordered,
-					  true);
+			walk_whole(walk, ((GatherPath *) path)->subpath, loops);
 			break;
 		case T_GatherMergePath:
-			walk_path(walk, ((GatherMergePath *) path)->subpath, loops,
-					  ordered, true);
+			walk_whole(walk, ((GatherMergePath *) path)->subpath, loops);
+			break;
+		case T_RecursiveUnionPath:
+			walk_whole(walk, ((RecursiveUnionPath *) path)->leftpath, loops);
+			walk_whole(walk, ((RecursiveUnionPath *) path)->rightpath, loops);
 			break;
 		default:
+			foreach(lc, glperf_set_path_inputs(path))
+				walk_path(walk, (Path *) lfirst(lc), loops, true, whole);
 			break;
 	}
 }
 
-double
-glperf_access_charges(Path *path)
+/* Is this SubPlan one that runs once and to its end? */
+static SubPlan *
+find_init_plan(PlannerInfo *root, int plan_id)
 {
-	SkeletonWalk walk = {NULL, NULL, NIL, NULL, 0, 0};
+	ListCell   *lc;
 
-	walk_path(&walk, path, 1, false, false);
+	foreach(lc, root->init_plans)
+		if (lfirst_node(SubPlan, lc)->plan_id == plan_id)
+		return lfirst_node(SubPlan, lc);
+	return NULL;
+}
+
+/*
+ * The plans of root's CTEs and expressions.  InitPlans are parts; how often
+ * the others run is unknown here, so what they use is required.
+ */
+static void
+walk_subplans(SkeletonWalk *walk, PlannerInfo *root, bool whole)
+{
+	int			plan_id = 0;
+	ListCell   *lc;
+
+	foreach(lc, root->glob->subroots)
+	{
+		PlannerInfo *subroot = lfirst_node(PlannerInfo, lc);
+		SubPlan    *init = find_init_plan(root, ++plan_id);
+		RelOptInfo *final;
+		bool		exchange;
+
+		if (subroot->parent_root != root)
+			continue;
+		/* MIN and MAX by an index have no final paths: see MinMaxAggPath */
+		final = fetch_upper_rel(subroot, UPPERREL_FINAL, NULL);
+		if (final->cheapest_total_path == NULL)
+			continue;
+		exchange = init && (init->subLinkType == CTE_SUBLINK ||
+							init->subLinkType == EXPR_SUBLINK ||
+							init->subLinkType == ARRAY_SUBLINK);
+		if (exchange || walk->skeleton)
+			walk_part(walk, subroot, -plan_id, final->cheapest_total_path,
+					  exchange ? 1 : 0, true, whole || !exchange);
+	}
+}
+
+/* A plan of root with everything that belongs to it. */
+static void
+walk_root(SkeletonWalk *walk, PlannerInfo *root, Path *path, double loops,
+		  bool ordered, bool whole)
+{
+	PlannerInfo *outer = walk->root;
+
+	walk->root = root;
+	walk_path(walk, path, loops, ordered, whole);
+	walk_subplans(walk, root, whole);
+	walk->root = outer;
+}
+
+/* Something that is planned for itself. */
+static void
+walk_part(SkeletonWalk *walk, PlannerInfo *root, int id, Path *path,
+		  double loops, bool ordered, bool whole)
+{
+	SkeletonWalk inner = *walk;
+	GlperfPartUse *use;
+
+	if (whole || walk->skeleton == NULL)
+	{
+		walk_root(walk, root, path, loops, ordered, whole);
+		return;
+	}
+	ordered = ordered && path->pathkeys != NIL;
+	use = palloc(sizeof(GlperfPartUse));
+	use->part = glperf_access_part(walk->matrix, walk->part, id, ordered);
+	use->loops = loops;
+	inner.skeleton = glperf_access_new_skeleton(walk->matrix, path->total_cost);
+	inner.allocated = 0;
+	inner.charges = 0;
+	inner.part = use->part;
+	walk_root(&inner, root, path, 1, ordered, false);
+	inner.skeleton->fixed += inner.charges;
+	walk->charges += loops * inner.charges;
+	walk->skeleton->fixed -= loops * (path->total_cost + inner.charges);
+	walk->skeleton->parts = lappend(walk->skeleton->parts, use);
+	use->part->skeletons = glperf_access_keep_skeleton(walk->matrix, use->part->skeletons,
+													   inner.skeleton);
+}
+
+double
+glperf_access_charges(PlannerInfo *root, Path *path)
+{
+	SkeletonWalk walk = {0};
+
+	walk_root(&walk, root, path, 1, false, false);
 	return walk.charges;
 }
 
 void
 glperf_access_skeleton(GlperfMatrix *matrix, const GlperfWhatif *whatif,
-					   Path *path, List *rels, double cost)
+					   PlannerInfo *root, Path *path, List *rels, double cost)
 {
 	MemoryContext old = MemoryContextSwitchTo(matrix->context);
-	SkeletonWalk walk = {matrix, whatif, rels, NULL, 0, 0};
+	SkeletonWalk walk = {.matrix = matrix,.whatif = whatif,.rels = rels};
 
-	walk.skeleton = palloc0(sizeof(GlperfSkeleton));
-	if (matrix->words > 0)
-		walk.skeleton->required = palloc0(sizeof(uint64) * matrix->words);
-	walk.skeleton->fixed = cost;
-	walk_path(&walk, path, 1, true, false);
-	matrix->skeletons = lappend(matrix->skeletons, walk.skeleton);
+	walk.skeleton = glperf_access_new_skeleton(matrix, cost);
+	walk_root(&walk, root, path, 1, true, false);
+	matrix->skeletons = glperf_access_keep_skeleton(matrix, matrix->skeletons,
+													walk.skeleton);
 	MemoryContextSwitchTo(old);
-}
-
-/* For qsort(): cheapest first; as things are before a candidate. */
-static int
-compare_options(const void *a, const void *b)
-{
-	const GlperfAccessOption *oa = *(GlperfAccessOption *const *) a;
-	const GlperfAccessOption *ob = *(GlperfAccessOption *const *) b;
-
-	if (oa->cost != ob->cost)
-		return oa->cost < ob->cost ? -1 : 1;
-	return oa->candidate - ob->candidate;
-}
-
-/* Find the options that fit a slot, once. */
-static void
-sort_options(GlperfMatrix *matrix, GlperfSlot *slot)
-{
-	List	   *options = matrix->options[slot->rel];
-	ListCell   *lc;
-
-	slot->fitting = MemoryContextAlloc(matrix->context,
-									   sizeof(GlperfAccessOption *) *
-									   list_length(options));
-	foreach(lc, options)
-	{
-		GlperfAccessOption *option = lfirst(lc);
-
-		/* fewer outer rows would mean other row counts above */
-		if (bms_equal(option->outer, slot->outer) &&
-			order_serves(&option->order, &slot->order))
-			slot->fitting[slot->nfitting++] = option;
-	}
-	qsort(slot->fitting, slot->nfitting, sizeof(GlperfAccessOption *),
-		  compare_options);
-	for (int i = 0; i < slot->nfitting; i++)
-		if (slot->fitting[i]->candidate < 0)
-			slot->nfitting = i + 1;
-	slot->sorted = true;
-}
-
-/* Cheapest option for a slot under config; negative when there is none. */
-static double
-slot_cost(GlperfMatrix *matrix, GlperfSlot *slot, const uint64 *config)
-{
-	/* no candidate concerns this table */
-	if (slot->rel >= matrix->nrels || matrix->options[slot->rel] == NIL)
-		return slot->cost;
-	if (!slot->sorted)
-		sort_options(matrix, slot);
-	for (int i = 0; i < slot->nfitting; i++)
-	{
-		GlperfAccessOption *option = slot->fitting[i];
-
-		if (option->candidate < 0 || bitset_get(config, option->candidate))
-			return option->cost;
-	}
-	return -1;
-}
-
-double
-glperf_access_cost(GlperfMatrix *matrix, const uint64 *config)
-{
-	double		best = -1;
-	ListCell   *lc;
-
-	foreach(lc, matrix->skeletons)
-	{
-		GlperfSkeleton *skeleton = lfirst(lc);
-		double		cost = skeleton->fixed;
-		bool		feasible = skeleton->required == NULL ||
-		bitset_subset(skeleton->required, config, matrix->words);
-
-		for (int i = 0; i < skeleton->nslots && feasible; i++)
-		{
-			double		slot = slot_cost(matrix, &skeleton->slots[i], config);
-
-			if (slot < 0)
-				feasible = false;
-			cost += skeleton->slots[i].loops * slot;
-		}
-		if (feasible && cost > 0 && (best < 0 || cost < best))
-			best = cost;
-	}
-	return best;
 }

@@ -51,12 +51,35 @@ typedef struct GlperfSlot
 	bool		sorted;			/* fitting has been made */
 } GlperfSlot;
 
+/*
+ * A subquery, a CTE or an InitPlan that is planned for itself: whichever way it
+ * is run, the plan around it costs the same.
+ */
+typedef struct GlperfPart
+{
+	struct GlperfPart *owner;	/* part that it belongs to, NULL for the top */
+	int			id;				/* which of the owner's parts */
+	bool		ordered;		/* the owner relies on its order */
+	struct GlperfPart *in_order;	/* the same with ordered, or NULL */
+	List	   *skeletons;		/* GlperfSkeleton *: ways of running it */
+	int64		tick;			/* of the configuration that cost is for */
+	double		cost;			/* of the cheapest, or negative */
+} GlperfPart;
+
+/* A part's place in a plan. */
+typedef struct GlperfPartUse
+{
+	GlperfPart *part;
+	double		loops;			/* runs */
+} GlperfPartUse;
+
 /* A plan taken apart. */
 typedef struct GlperfSkeleton
 {
-	double		fixed;			/* cost of everything but the slots */
+	double		fixed;			/* cost of everything but slots and parts */
 	GlperfSlot *slots;
 	int			nslots;
+	List	   *parts;			/* GlperfPartUse * */
 	uint64	   *required;		/* candidates used where none can replace them */
 } GlperfSkeleton;
 
@@ -69,6 +92,8 @@ typedef struct GlperfMatrix
 	List	  **options;		/* [relation] List of GlperfAccessOption * */
 	int			nrels;
 	List	   *skeletons;		/* GlperfSkeleton * */
+	List	   *parts;			/* GlperfPart * */
+	int64		tick;			/* number of configurations asked for */
 } GlperfMatrix;
 
 struct GlperfWhatif;
@@ -80,18 +105,33 @@ extern void glperf_access_collect(GlperfMatrix *matrix,
 								  RelOptInfo *rel);
 
 /*
- * Take a plan apart.  rels lists the base relations in the order of their
- * numbers; cost is what the plan counts for, which may exceed the path's.
+ * Take a plan apart, path of root.  rels lists the base relations in the order
+ * of their numbers; cost is what the plan counts for, which may exceed the
+ * path's.
  */
 extern void glperf_access_skeleton(GlperfMatrix *matrix,
 								   const struct GlperfWhatif *whatif,
-								   Path *path, List *rels, double cost);
+								   PlannerInfo *root, Path *path, List *rels,
+								   double cost);
+
+/* access_shape.c: an empty skeleton, allocated in the current context. */
+extern GlperfSkeleton *glperf_access_new_skeleton(GlperfMatrix *matrix,
+												  double cost);
+
+/* Adds a skeleton to a list unless that has its like. */
+extern List *glperf_access_keep_skeleton(GlperfMatrix *matrix,
+										 List *skeletons,
+										 GlperfSkeleton *skeleton);
+
+/* The part of owner with this number, made when it is new. */
+extern GlperfPart *glperf_access_part(GlperfMatrix *matrix, GlperfPart *owner,
+									  int id, bool ordered);
 
 /*
  * What a plan's index scans are charged on top of the planner's cost for
  * fetching rows one by one, loops included.
  */
-extern double glperf_access_charges(Path *path);
+extern double glperf_access_charges(PlannerInfo *root, Path *path);
 
 /*
  * Cost of the cheapest known shape under config, or a negative number when no

@@ -15,7 +15,6 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "catalog/partition.h"
 #include "catalog/pg_am.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
@@ -27,10 +26,7 @@
 #include "sandbox.h"
 
 /* Most candidates of one run. */
-#define MAX_CANDIDATES	1000
-
-/* Share of the workload's time that doubling its tables' space may cost. */
-#define STORAGE_SHARE	0.02
+#define MAX_CANDIDATES	5000
 
 /* Milliseconds that one unit of planner cost stands for, when none is known. */
 #define MS_PER_COST		0.01
@@ -200,7 +196,7 @@ size_candidates(GlperfAdvice *advice, Oid relid)
 
 		if (!advice->alive[c] || advice->defs[c]->relid != relid)
 			continue;
-		if (glperf_advise_out_of_time(advice) ||
+		if (glperf_advise_out_of_time(advice, GLPERF_SIZE_SHARE) ||
 			!glperf_sandbox_run_on_table(relid, size_candidate, &job,
 										 &failure) ||
 			advice->defs[c]->impossible)
@@ -256,6 +252,7 @@ mark_relevant(GlperfAdvice *advice)
 	int			n = advice->candidates.n;
 	int			words = bitset_words(n);
 
+	advice->scratch = palloc0(words * sizeof(uint64) + 1);
 	for (int s = 0; s < advice->nstatements; s++)
 	{
 		GlperfAdviceStatement *statement = &advice->statements[s];
@@ -275,191 +272,6 @@ mark_relevant(GlperfAdvice *advice)
 			bitset_union(statement->relevant, planned->relevant, words);
 		}
 	}
-}
-
-/* Add a set to the moves unless it is there. */
-static void
-add_move(GlperfSelectProblem *problem, const uint64 *set, int words,
-		 int *allocated)
-{
-	uint64	   *copy;
-
-	for (int m = 0; m < problem->nmoves; m++)
-		if (bitset_equal(problem->moves[m], set, words))
-			return;
-	if (problem->nmoves == *allocated)
-	{
-		*allocated = Max(64, *allocated * 2);
-		problem->moves = problem->moves ?
-			repalloc(problem->moves, sizeof(uint64 *) * *allocated) :
-			palloc(sizeof(uint64 *) * *allocated);
-	}
-	copy = palloc(words * sizeof(uint64));
-	memcpy(copy, set, words * sizeof(uint64));
-	problem->moves[problem->nmoves++] = copy;
-}
-
-/* Add a move for every slimmer candidate that c would make pointless. */
-static void
-add_slimmer(GlperfAdvice *advice, GlperfSelectProblem *problem, int c,
-			uint64 *single, int words, int *allocated)
-{
-	for (int o = 0; o < advice->candidates.n; o++)
-	{
-		if (o != c && (!advice->alive[o] ||
-					   !glperf_index_def_covers(advice->defs[c],
-												advice->defs[o])))
-			continue;
-		memset(single, 0, words * sizeof(uint64));
-		bitset_add(single, o);
-		add_move(problem, single, words, allocated);
-	}
-}
-
-/*
- * Sets worth trying: what some plan used, whole and one by one, and slimmer
- * forms of it that the planner passes over while the wide one is there.
- */
-static void
-collect_moves(GlperfAdvice *advice, GlperfSelectProblem *problem)
-{
-	int			words = bitset_words(advice->candidates.n);
-	uint64	   *single = palloc0(words * sizeof(uint64) + 1);
-	int			allocated = 0;
-
-	for (int s = 0; s < advice->nstatements; s++)
-		for (int p = 0; p < advice->statements[s].nplanned; p++)
-		{
-			GlperfPlanned *planned = &advice->statements[s].planned[p];
-
-			for (int k = 0; k < planned->ncosts; k++)
-			{
-				if (bitset_empty(planned->costs[k].used, words))
-					continue;
-				for (int c = 0; c < advice->candidates.n; c++)
-					if (bitset_get(planned->costs[k].used, c))
-						add_slimmer(advice, problem, c, single, words,
-									&allocated);
-				add_move(problem, planned->costs[k].used, words, &allocated);
-			}
-		}
-}
-
-/* Adapters from selection's callbacks. */
-static double
-select_ratio(void *arg, int statement, const uint64 *config)
-{
-	return glperf_advise_ratio((GlperfAdvice *) arg, statement, config);
-}
-
-/* Upper bound without planning. */
-static double
-select_bound(void *arg, int statement, const uint64 *config)
-{
-	return glperf_advise_bound((GlperfAdvice *) arg, statement, config);
-}
-
-/* Has the time limit passed? */
-static bool
-select_stop(void *arg)
-{
-	return glperf_advise_out_of_time((GlperfAdvice *) arg);
-}
-
-/*
- * Disk space has a price even without a budget: an index competes with the
- * tables for memory.  Indexes as big as all tables concerned cost a fixed
- * share of the workload's time.
- */
-static double
-storage_price(GlperfAdvice *advice)
-{
-	List	   *tables = NIL;
-	double		pages = 0;
-
-	for (int c = 0; c < advice->candidates.n; c++)
-		if (advice->alive[c] &&
-			!list_member_oid(tables, advice->defs[c]->relid))
-		{
-			tables = lappend_oid(tables, advice->defs[c]->relid);
-			pages += advice->defs[c]->heap_pages;
-		}
-	return advice->total_weight * STORAGE_SHARE / Max(1.0, pages);
-}
-
-/*
- * Note which candidates serve whatever candidate o serves: on its own table,
- * or on a partitioned table that this one is a part of.
- */
-static void
-note_covered(GlperfAdvice *advice, bool *covers, int o)
-{
-	int			n = advice->candidates.n;
-	GlperfIndexDef *narrow = advice->defs[o];
-	List	   *ancestors = NIL;
-
-	if (!advice->alive[o])
-		return;
-	if (get_rel_relispartition(narrow->relid))
-		ancestors = get_partition_ancestors(narrow->relid);
-	for (int c = 0; c < n; c++)
-	{
-		GlperfIndexDef *wide = advice->defs[c];
-
-		if (c == o || !advice->alive[c])
-			continue;
-		if (list_member_oid(ancestors, wide->relid))
-			wide = glperf_index_def_on_partition(wide, narrow->relid);
-		covers[c * n + o] = wide && glperf_index_def_covers(wide, narrow);
-	}
-}
-
-/* Set up the selection problem and solve it. */
-static void
-choose(GlperfAdvice *advice)
-{
-	int			n = advice->candidates.n;
-	GlperfSelectProblem problem = {0};
-	double	   *weight = palloc0(sizeof(double) * (advice->nstatements + 1));
-	uint64	  **relevant = palloc0(sizeof(uint64 *) * (advice->nstatements + 1));
-	double	   *size = palloc0(sizeof(double) * (n + 1));
-	double	   *write_cost = palloc0(sizeof(double) * (n + 1));
-	bool	   *covers = palloc0(sizeof(bool) * (n * n + 1));
-	double		page_price = storage_price(advice);
-
-	for (int s = 0; s < advice->nstatements; s++)
-	{
-		weight[s] = advice->statements[s].weight;
-		relevant[s] = advice->statements[s].relevant;
-	}
-	for (int c = 0; c < n; c++)
-	{
-		size[c] = advice->defs[c]->pages * BLCKSZ;
-		write_cost[c] = advice->write_costs[c].ms +
-			advice->defs[c]->pages * page_price;
-		note_covered(advice, covers, c);
-	}
-	problem.nstatements = advice->nstatements;
-	problem.ncandidates = n;
-	problem.weight = weight;
-	problem.relevant = relevant;
-	problem.size = size;
-	problem.write_cost = write_cost;
-	problem.covers = covers;
-	problem.budget = advice->options.budget;
-	problem.max_candidates = advice->options.max_indexes;
-	problem.min_gain = advice->total_weight *
-		advice->options.min_benefit_pct / 100.0;
-	problem.trust = GLPERF_TRUSTED_RATIO;
-	problem.max_regression = GLPERF_MAX_REGRESSION;
-	problem.ratio = select_ratio;
-	problem.bound = select_bound;
-	problem.stop = select_stop;
-	problem.arg = advice;
-	collect_moves(advice, &problem);
-	advice->selection = glperf_select(&problem);
-	if (!advice->selection.complete)
-		advice->complete = false;
 }
 
 /* What became of each statement. */
@@ -635,16 +447,24 @@ glperf_advise(const GlperfAdviceOptions *options)
 	advice->candidates.limit = MAX_CANDIDATES;
 	advice->statistics.context = context;
 
-	load(advice);
-	glperf_advise_harvest(advice);
-	glperf_advise_missing_statistics(advice);
-	weigh(advice);
-	prepare_candidates(advice);
-	mark_relevant(advice);
-	glperf_advise_peel(advice);
-	choose(advice);
-	conclude(advice);
-	glperf_advise_report(advice);
+	PG_TRY();
+	{
+		load(advice);
+		glperf_advise_harvest(advice);
+		glperf_advise_missing_statistics(advice);
+		weigh(advice);
+		prepare_candidates(advice);
+		mark_relevant(advice);
+		glperf_advise_peel(advice);
+		glperf_advise_choose(advice);
+		conclude(advice);
+		glperf_advise_report(advice);
+	}
+	PG_FINALLY();
+	{
+		glperf_sandbox_limit(0);
+	}
+	PG_END_TRY();
 	advice->elapsed_ms = TimestampDifferenceMilliseconds(advice->started,
 														 GetCurrentTimestamp());
 	MemoryContextSwitchTo(old);

@@ -25,6 +25,7 @@ typedef struct GlperfCost
 	uint64	   *config;
 	uint64	   *used;
 	double		cost;
+	double		planner_cost;	/* what made the planner choose it */
 } GlperfCost;
 
 /* One way of running a statement, with what is known of its costs. */
@@ -35,6 +36,7 @@ typedef struct GlperfPlanned
 	bool		ok;				/* it could be planned */
 	bool		open_params;	/* planned with unknown values */
 	double		base_cost;		/* with no candidate */
+	double		base_planner_cost;
 	uint64	   *relevant;		/* candidates that can matter */
 	GlperfMatrix *matrix;		/* prices what was not planned */
 	List	   *before;			/* GlperfPlanScan * of the plan as things are */
@@ -127,6 +129,8 @@ typedef struct GlperfAdvice
 	int			nrecommendations;
 	double		used_bytes;
 	bool		complete;
+	bool		hurry;			/* the time is up: no more planning */
+	uint64	   *scratch;		/* a set of candidates */
 } GlperfAdvice;
 
 /* A gain of less than this share of a statement's cost is not believed. */
@@ -143,6 +147,9 @@ typedef struct GlperfAdvice
 /* advise.c: the whole run.  Allocates in a context of its own. */
 extern GlperfAdvice *glperf_advise(const GlperfAdviceOptions *options);
 
+/* advise_choose.c: set up the selection problem and solve it. */
+extern void glperf_advise_choose(GlperfAdvice *advice);
+
 /* advise_cost.c: planning the statements of a run. */
 
 /* Analyse and plan as things are; collect candidates and writes. */
@@ -157,11 +164,14 @@ extern void glperf_advise_missing_statistics(GlperfAdvice *advice);
 /* Plan each statement with its best candidates, then without those, ... */
 extern void glperf_advise_peel(GlperfAdvice *advice);
 
-/* Cost of statement s under config relative to now; plans only if it must. */
+/*
+ * Cost of statement s under config relative to now; plans only if it must, and
+ * not when the time is up.
+ */
 extern double glperf_advise_ratio(GlperfAdvice *advice, int s,
 								  const uint64 *config);
 
-/* The same without planning: an upper bound from the plans already made. */
+/* The same without planning: an estimate from the plans already made. */
 extern double glperf_advise_bound(GlperfAdvice *advice, int s,
 								  const uint64 *config);
 
@@ -176,8 +186,20 @@ extern void glperf_advise_used(GlperfAdvice *advice, int s,
 extern void glperf_advise_whatif(GlperfAdvice *advice, const uint64 *config,
 								 GlperfWhatif *whatif);
 
-/* Has the time limit passed?  Also the place where a cancel is noticed. */
-extern bool glperf_advise_out_of_time(GlperfAdvice *advice);
+/*
+ * Is this share of the time limit over?  Also the place where a cancel is
+ * noticed; and what is planned next may last until then.
+ */
+extern bool glperf_advise_out_of_time(GlperfAdvice *advice, double share);
+
+/*
+ * Shares of the time limit at which each stage ends, so that the stages after
+ * it have time to make something of what was found.
+ */
+#define GLPERF_HARVEST_SHARE	0.4
+#define GLPERF_SIZE_SHARE		0.5
+#define GLPERF_PEEL_SHARE		0.75
+#define GLPERF_SEARCH_SHARE		0.95
 
 /*
  * advise_upkeep.c: what else is to be done about the indexes that exist and

@@ -43,18 +43,29 @@ typedef struct PlanJob
 	const uint64 *config;		/* NULL: harvest */
 	uint64	   *used;
 	double		cost;
+	double		planner_cost;	/* without any charge */
 	bool		repair;			/* mend the text first */
 	bool		again;			/* harvested before, without statistics */
 } PlanJob;
 
 bool
-glperf_advise_out_of_time(GlperfAdvice *advice)
+glperf_advise_out_of_time(GlperfAdvice *advice, double share)
 {
+	long		left;
+
 	CHECK_FOR_INTERRUPTS();
 	if (advice->options.time_limit_ms <= 0)
+	{
+		glperf_sandbox_limit(0);
 		return false;
-	return TimestampDifferenceExceeds(advice->started, GetCurrentTimestamp(),
-									  advice->options.time_limit_ms);
+	}
+	left = (long) (advice->options.time_limit_ms * share) -
+		TimestampDifferenceMilliseconds(advice->started,
+										GetCurrentTimestamp());
+	if (left <= 0)
+		return true;
+	glperf_sandbox_limit((int) left);
+	return false;
 }
 
 /* Note which rows a day the statement writes, first way of running only. */
@@ -149,7 +160,7 @@ plan_work(void *arg)
 		job->planned->open_params = analysed.open_params;
 		job->planned->before = NIL;
 	}
-	job->cost = 0;
+	job->cost = job->planner_cost = 0;
 	if (list_length(analysed.queries) == 1)
 	{
 		whatif.matrix = job->planned->matrix;
@@ -166,10 +177,12 @@ plan_work(void *arg)
 								  analysed.cursor_options, analysed.params);
 		job->advice->planner_calls++;
 		job->cost += glperf_plan_cost(plan);
+		job->planner_cost += plan->planTree->total_cost;
 		if (whatif.matrix && whatif.final_rel)
-			job->cost += glperf_access_charges(whatif.final_rel->cheapest_total_path);
+			job->cost += glperf_access_charges(whatif.final_root,
+											   whatif.final_rel->cheapest_total_path);
 		if (whatif.matrix && whatif.final_rel)
-			glperf_access_skeleton(whatif.matrix, &whatif,
+			glperf_access_skeleton(whatif.matrix, &whatif, whatif.final_root,
 								   whatif.final_rel->cheapest_total_path,
 								   whatif.rels, job->cost);
 		note_real_indexes(job, &whatif, plan);
@@ -216,7 +229,7 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 				 GlperfPlanned *planned, GlperfFailure *failure)
 {
 	GlperfStatement *stmt = &planned->instance->stmt;
-	PlanJob		job = {advice, statement, planned, stmt, NULL, NULL, 0, false, false};
+	PlanJob		job = {advice, statement, planned, stmt};
 
 	planned->harvest.set = &advice->candidates;
 	planned->matrix = MemoryContextAllocZero(advice->context,
@@ -236,6 +249,7 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 			return false;
 	}
 	planned->base_cost = job.cost;
+	planned->base_planner_cost = job.planner_cost;
 	return true;
 }
 
@@ -298,16 +312,16 @@ glperf_advise_harvest(GlperfAdvice *advice)
 		GlperfWorkItem *item = statement->item;
 		GlperfFailure failure = {0};
 
-		if (glperf_advise_out_of_time(advice))
-		{
-			advice->complete = false;
-			statement->outcome = GLPERF_NOT_ANALYSABLE;
-			statement->reason = "the time limit was reached before it";
-			continue;
-		}
 		for (int i = 0; i < item->ninstances; i++)
 		{
 			GlperfPlanned *planned = &statement->planned[statement->nplanned];
+
+			if (glperf_advise_out_of_time(advice, GLPERF_HARVEST_SHARE))
+			{
+				advice->complete = false;
+				failure.message = "the time limit was reached before it";
+				break;
+			}
 
 			memset(planned, 0, sizeof(GlperfPlanned));
 			planned->instance = &item->instances[i];
@@ -333,7 +347,8 @@ glperf_advise_harvest(GlperfAdvice *advice)
 static bool
 stop_finding(void *arg)
 {
-	return glperf_advise_out_of_time((GlperfAdvice *) arg);
+	return glperf_advise_out_of_time((GlperfAdvice *) arg,
+									 GLPERF_HARVEST_SHARE);
 }
 
 /* Harvest a statement once more, as if the missing statistics existed. */
@@ -345,15 +360,18 @@ harvest_again(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 		GlperfPlanned *planned = &statement->planned[p];
 		GlperfFailure failure = {0};
 		GlperfMatrix *before = planned->matrix;
-		PlanJob		job = {advice, statement, planned, &planned->instance->stmt,
-		NULL, NULL, 0, false, true};
+		PlanJob		job = {advice, statement, planned,
+		&planned->instance->stmt,.again = true};
 
 		/* what was taken apart before rests on wrong numbers of rows */
 		planned->matrix = MemoryContextAllocZero(advice->context,
 												 sizeof(GlperfMatrix));
 		planned->matrix->context = advice->context;
 		if (run_job(&job, &failure))
+		{
 			planned->base_cost = job.cost;
+			planned->base_planner_cost = job.planner_cost;
+		}
 		else
 			planned->matrix = before;
 	}
@@ -397,6 +415,7 @@ new_cost(GlperfAdvice *advice, GlperfPlanned *planned)
 	cost->config = palloc0(bytes);
 	cost->used = palloc0(bytes);
 	cost->cost = planned->base_cost;
+	cost->planner_cost = planned->base_planner_cost;
 	MemoryContextSwitchTo(old);
 	return cost;
 }
@@ -421,46 +440,75 @@ best_possible(GlperfPlanned *planned, GlperfCost *best, const uint64 *config,
 	return best;
 }
 
-/* What is known about the plan under config, planning if it must. */
+/* The plan under config if that is known, else NULL; config is relevant. */
+static GlperfCost *
+known_cost(GlperfPlanned *planned, const uint64 *config, int words)
+{
+	for (int i = 0; i < planned->ncosts; i++)
+	{
+		GlperfCost *cost = &planned->costs[i];
+
+		if (bitset_subset(cost->used, config, words) &&
+			bitset_subset(config, cost->config, words))
+			return best_possible(planned, cost, config, words);
+	}
+	return NULL;
+}
+
+/*
+ * The cheapest plan made so far that config makes possible: the one as things
+ * are, if no other.
+ */
+static GlperfCost *
+cheapest_made(GlperfPlanned *planned, const uint64 *config, int words)
+{
+	GlperfCost *best = &planned->costs[0];
+
+	for (int i = 1; i < planned->ncosts; i++)
+		if (planned->costs[i].cost < best->cost &&
+			bitset_subset(planned->costs[i].used, config, words))
+			best = &planned->costs[i];
+	return best;
+}
+
+/*
+ * The plan under config, planning if it must.  Planning may move all plans
+ * known before.
+ */
 static GlperfCost *
 cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 		GlperfPlanned *planned, const uint64 *config)
 {
 	int			words = bitset_words(advice->candidates.n);
-	uint64	   *mine = palloc0(words * sizeof(uint64));
+	uint64	   *mine = palloc(words * sizeof(uint64) + 1);
 	GlperfCost *cost;
 	GlperfFailure failure;
 	PlanJob		job;
 
-	/* the plan as things are stays possible, whatever is added */
-	if (planned->ncosts == 0)
-		(void) new_cost(advice, planned);
 	memcpy(mine, config, words * sizeof(uint64));
 	bitset_intersect(mine, planned->relevant, words);
-	for (int i = 0; i < planned->ncosts; i++)
+	cost = known_cost(planned, mine, words);
+	if (cost == NULL && advice->hurry)
+		cost = cheapest_made(planned, mine, words);
+	if (cost)
 	{
-		cost = &planned->costs[i];
-		if (bitset_subset(cost->used, mine, words) &&
-			bitset_subset(mine, cost->config, words))
-		{
-			cost = best_possible(planned, cost, mine, words);
-			pfree(mine);
-			return cost;
-		}
+		pfree(mine);
+		return cost;
 	}
 	cost = new_cost(advice, planned);
 	memcpy(cost->config, mine, words * sizeof(uint64));
 	pfree(mine);
-	if (bitset_empty(cost->config, words))
-		return cost;
 	job = (PlanJob)
 	{
 		advice, statement, planned, &planned->instance->stmt, cost->config,
-			cost->used, 0, false, false
+			cost->used
 	};
 	/* a table may be locked just now: then count on no gain */
 	if (run_job(&job, &failure))
+	{
 		cost->cost = job.cost;
+		cost->planner_cost = job.planner_cost;
+	}
 	else
 		memset(cost->used, 0, words * sizeof(uint64));
 	return best_possible(planned, cost, cost->config, words);
@@ -477,7 +525,7 @@ peel(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	{
 		GlperfCost *cost;
 
-		if (glperf_advise_out_of_time(advice))
+		if (glperf_advise_out_of_time(advice, GLPERF_PEEL_SHARE))
 		{
 			advice->complete = false;
 			return;
@@ -505,6 +553,8 @@ glperf_advise_peel(GlperfAdvice *advice)
 		{
 			GlperfPlanned *planned = &statement->planned[p];
 
+			/* the plan as things are stays possible, whatever is added */
+			(void) new_cost(advice, planned);
 			planned->matrix->words = words;
 			memcpy(config, planned->relevant, words * sizeof(uint64));
 			peel(advice, statement, planned, config, 1);
@@ -516,44 +566,68 @@ glperf_advise_peel(GlperfAdvice *advice)
 				if (advice->defs[c]->ncolumns > advice->defs[c]->nkeys)
 					bitset_del(config, c);
 			peel(advice, statement, planned, config, SLIM_ROUNDS);
-			if (!advice->complete)
-				return;
 		}
 	}
+}
+
+/*
+ * Of the plans made so far that config makes possible, the one that the
+ * planner would choose.
+ */
+static GlperfCost *
+likely_made(GlperfPlanned *planned, const uint64 *config, int words)
+{
+	GlperfCost *likely = &planned->costs[0];
+
+	for (int i = 1; i < planned->ncosts; i++)
+		if (planned->costs[i].planner_cost < likely->planner_cost &&
+			bitset_subset(planned->costs[i].used, config, words))
+			likely = &planned->costs[i];
+	return likely;
+}
+
+/* Estimated cost of one way of running a statement under config. */
+static double
+estimated_cost(GlperfAdvice *advice, GlperfPlanned *planned,
+			   const uint64 *config, uint64 *scratch)
+{
+	int			words = bitset_words(advice->candidates.n);
+	GlperfCost *known;
+	double		best;
+
+	memcpy(scratch, config, words * sizeof(uint64));
+	bitset_intersect(scratch, planned->relevant, words);
+	known = known_cost(planned, scratch, words);
+	if (known)
+		return known->cost;
+	/* see best_possible() */
+	best = likely_made(planned, scratch, words)->cost;
+	if (best > planned->base_cost * (1 + GLPERF_COUNTED_REGRESSION))
+		return best;
+	best = cheapest_made(planned, scratch, words)->cost;
+	if (planned->matrix->filled)
+	{
+		double		cost = glperf_access_cost(planned->matrix, scratch);
+
+		if (cost > 0 && cost < best)
+			best = cost;
+	}
+	return best;
 }
 
 double
 glperf_advise_bound(GlperfAdvice *advice, int s, const uint64 *config)
 {
 	GlperfAdviceStatement *statement = &advice->statements[s];
-	int			words = bitset_words(advice->candidates.n);
-	uint64	   *mine = palloc(words * sizeof(uint64) + 1);
 	double		now = 0;
 	double		then = 0;
 
 	for (int p = 0; p < statement->nplanned; p++)
 	{
-		GlperfPlanned *planned = &statement->planned[p];
-		double		best = planned->base_cost;
-
-		for (int i = 0; i < planned->ncosts; i++)
-			if (planned->costs[i].cost < best &&
-				bitset_subset(planned->costs[i].used, config, words))
-				best = planned->costs[i].cost;
-		if (planned->matrix->filled)
-		{
-			double		cost;
-
-			memcpy(mine, config, words * sizeof(uint64));
-			bitset_intersect(mine, planned->relevant, words);
-			cost = glperf_access_cost(planned->matrix, mine);
-			if (cost > 0 && cost < best)
-				best = cost;
-		}
-		now += planned->base_cost;
-		then += best;
+		now += statement->planned[p].base_cost;
+		then += estimated_cost(advice, &statement->planned[p], config,
+							   advice->scratch);
 	}
-	pfree(mine);
 	return now > 0 ? then / now : 1.0;
 }
 
@@ -564,6 +638,8 @@ glperf_advise_ratio(GlperfAdvice *advice, int s, const uint64 *config)
 	double		now = 0;
 	double		then = 0;
 
+	if (advice->hurry)
+		return glperf_advise_bound(advice, s, config);
 	for (int p = 0; p < statement->nplanned; p++)
 	{
 		now += statement->planned[p].base_cost;

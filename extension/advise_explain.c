@@ -86,7 +86,7 @@ glperf_advise_final_plans(GlperfAdvice *advice)
 
 			job.planned->after_cost = -1;
 			if (statement->outcome != GLPERF_ADVISED ||
-				glperf_advise_out_of_time(advice))
+				glperf_advise_out_of_time(advice, 1.0))
 				continue;
 			/* a table that is locked just now leaves its plan untold */
 			(void) glperf_sandbox_run(statement->item->userid,

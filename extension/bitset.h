@@ -33,6 +33,17 @@ bitset_del(uint64 *set, int i)
 	set[i / 64] &= ~(((uint64) 1) << (i % 64));
 }
 
+/* Position of the lowest bit of a word that is not 0. */
+static inline int
+bitset_lowest(uint64 word)
+{
+	int			i = 0;
+
+	while (!((word >> i) & 1))
+		i++;
+	return i;
+}
+
 /* Is every member of a in b? */
 static inline bool
 bitset_subset(const uint64 *a, const uint64 *b, int words)
@@ -61,6 +72,16 @@ bitset_intersect(uint64 *into, const uint64 *with, int words)
 {
 	for (int w = 0; w < words; w++)
 		into[w] &= with[w];
+}
+
+/* Have they a member in common? */
+static inline bool
+bitset_overlap(const uint64 *a, const uint64 *b, int words)
+{
+	for (int w = 0; w < words; w++)
+		if (a[w] & b[w])
+			return true;
+	return false;
 }
 
 static inline bool

@@ -294,4 +294,28 @@ glperf_relation_path(Oid database, Oid tablespace, Oid number, ForkNumber fork)
 #define glperf_constraint_enforced(form)	(true)
 #endif
 
+/* What a path that removes duplicates or combines sets reads; else NIL. */
+static inline List *
+glperf_set_path_inputs(Path *path)
+{
+	switch (nodeTag(path))
+	{
+		case T_UniquePath:
+			return list_make1(((UniquePath *) path)->subpath);
+#if PG_VERSION_NUM < 190000
+		case T_UpperUniquePath:
+			return list_make1(((UpperUniquePath *) path)->subpath);
+#endif
+		case T_SetOpPath:
+#if PG_VERSION_NUM >= 180000
+			return list_make2(((SetOpPath *) path)->leftpath,
+							  ((SetOpPath *) path)->rightpath);
+#else
+			return list_make1(((SetOpPath *) path)->subpath);
+#endif
+		default:
+			return NIL;
+	}
+}
+
 #endif							/* GLPERF_COMPAT_H */

@@ -23,6 +23,13 @@ int			glperf_history_interval_s = 300;
 bool		glperf_sample_parameters = true;
 char	   *glperf_host_root = "";
 int			glperf_size_sample_pages = 2400;
+int			glperf_cost_model = GLPERF_COST_TIME;
+
+static const struct config_enum_entry cost_model_options[] = {
+	{"time", GLPERF_COST_TIME, false},
+	{"planner", GLPERF_COST_PLANNER, false},
+	{NULL, 0, false}
+};
 
 static const struct config_enum_entry track_options[] = {
 	{"none", GLPERF_TRACK_NONE, false},
@@ -110,6 +117,13 @@ glperf_guc_init(bool preloaded)
 							&glperf_size_sample_pages,
 							2400, 0, 100000,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomEnumVariable("glperf.cost_model",
+							 "What the index advisor minimises.",
+							 "time: the processor time that plans are estimated to take; planner: their cost as the planner puts it.",
+							 &glperf_cost_model,
+							 GLPERF_COST_TIME, cost_model_options,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 
 	/*
 	 * Not for everybody: it makes the server read files of another directory,

@@ -13,6 +13,13 @@ typedef enum GlperfTrack
 	GLPERF_TRACK_ALL			/* those inside functions, too */
 } GlperfTrack;
 
+/* What the index advisor minimises. */
+typedef enum GlperfCostModel
+{
+	GLPERF_COST_TIME,			/* processor time of the plans */
+	GLPERF_COST_PLANNER			/* the planner's own cost of them */
+} GlperfCostModel;
+
 /* Values of the settings; guc.c describes them. */
 extern int	glperf_max_statements;
 extern GLPERF_LOCAL int glperf_track;	/* GlperfTrack */
@@ -23,6 +30,7 @@ extern int	glperf_history_interval_s;
 extern GLPERF_LOCAL bool glperf_sample_parameters;
 extern char *glperf_host_root;
 extern int	glperf_size_sample_pages;
+extern int	glperf_cost_model;	/* GlperfCostModel */
 
 extern void glperf_guc_init(bool preloaded);
 

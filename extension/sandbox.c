@@ -33,6 +33,9 @@
 
 static volatile sig_atomic_t out_of_time = false;
 
+/* What the caller allows; see glperf_sandbox_limit(). */
+static int	allowed_ms = SANDBOX_TIME_LIMIT_MS;
+
 /* Signal handler: cancel what runs; see glperf_sandbox_run(). */
 static void
 time_limit_handler(void)
@@ -52,6 +55,13 @@ time_limit(void)
 	if (id == MAX_TIMEOUTS)
 		id = RegisterTimeout(USER_TIMEOUT, time_limit_handler);
 	return id;
+}
+
+void
+glperf_sandbox_limit(int ms)
+{
+	allowed_ms = ms > 0 ? Min(ms, SANDBOX_TIME_LIMIT_MS) :
+		SANDBOX_TIME_LIMIT_MS;
 }
 
 /* A setting for this subtransaction only. */
@@ -141,7 +151,7 @@ glperf_sandbox_run(Oid roleid, const char *search_path,
 		if (!nested)
 		{
 			out_of_time = false;
-			enable_timeout_after(timeout, SANDBOX_TIME_LIMIT_MS);
+			enable_timeout_after(timeout, allowed_ms);
 		}
 		work(arg);
 	}
@@ -174,8 +184,10 @@ glperf_sandbox_run(Oid roleid, const char *search_path,
 	{
 		if (!out_of_time || nested)
 			ReThrowError(edata);
-		edata->message = psprintf("planning took longer than %d s",
-								  SANDBOX_TIME_LIMIT_MS / 1000);
+		edata->message = allowed_ms < SANDBOX_TIME_LIMIT_MS ?
+			pstrdup("planning took longer than there was time left for it") :
+			psprintf("planning took longer than %d s",
+					 SANDBOX_TIME_LIMIT_MS / 1000);
 		edata->hint = NULL;
 	}
 	failure->sqlerrcode = edata->sqlerrcode;

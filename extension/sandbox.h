@@ -36,7 +36,13 @@ extern bool glperf_sandbox_run(Oid roleid, const char *search_path,
 							   GlperfFailure *failure);
 
 /*
- * The same for work on one table and its indexes.  Runs as the table's owner,
+ * Allow each following piece of work at most so many milliseconds, below the
+ * usual limit; 0 for that.  Lasts until it is set again: set it before each.
+ */
+extern void glperf_sandbox_limit(int ms);
+
+/*
+ * glperf_sandbox_run() for work on one table and its indexes.  Runs as the table's owner,
  * who wrote what is attached to it, and refuses what glperf_trust_table() does.
  */
 extern bool glperf_sandbox_run_on_table(Oid relid, void (*work) (void *arg),

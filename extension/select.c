@@ -2,394 +2,334 @@
  * select.c
  *		Choosing a set of candidates.
  *
- * Greedy over a fixed candidate set, once by gain per byte and once by gain,
- * then local search that drops, exchanges and adds until nothing improves; the
- * better end wins.  Candidates never grow in here.  The upper bound is the
- * sum, over statements, of what each would gain from all of its candidates
- * at once with no write cost.
+ * Greedy over a fixed candidate set, by gain per byte, by gain, and between
+ * the two; then local search that drops, exchanges and forces in until nothing
+ * improves.  All of this goes by estimates.  The best end is made sure of, and
+ * searched on from as long as that tells something new.  Candidates never grow
+ * in here.  The upper bound is the sum, over statements, of what each would
+ * gain from all of its candidates at once with no write cost.
  */
-#include "select.h"
+#include "select_state.h"
+
+#include <math.h>
 
 /* rounds of local search; each ends in at least one strict improvement */
-#define MAX_ROUNDS	40
-/* most moves that one member makes way for */
-#define MAX_PICKS	3
-/* times that an attractive move may turn out not to be one */
-#define MAX_TRIES	6
-/* smallest change in gain that is one, relative to the workload */
-#define EPSILON		1e-6
+#define MAX_ROUNDS		60
+/* most moves that refill the room which something left */
+#define MAX_PICKS		3
+/* times that the end of a search is made sure of */
+#define MAX_VERIFIED	6
 
-typedef struct State
+/* How much bytes count in the greedy searches. */
+static const double byte_powers[] = {1.0, 0.0, 0.5, 0.75};
+
+/* A set to come back to. */
+typedef struct Saved
 {
-	const GlperfSelectProblem *p;
-	int			words;
-	uint64	   *config;			/* the set so far */
-	uint64	   *trial;			/* scratch */
-	double	   *ratio;			/* [statement] under config */
-	bool	   *refuted;		/* [move] looked better than it was */
-	double	   *lowest;			/* [statement] of all sets adopted */
-	double		total_weight;
-	bool		stopped;
-} State;
-
-/* A ratio as it counts: small gains are not believed. */
-static inline double
-trusted(const GlperfSelectProblem *p, double ratio)
-{
-	return ratio > p->trust && ratio <= 1.0 ? 1.0 : ratio;
-}
-
-/* Do two sets have a member in common? */
-static bool
-intersects(const uint64 *a, const uint64 *b, int words)
-{
-	for (int w = 0; w < words; w++)
-		if (a[w] & b[w])
-			return true;
-	return false;
-}
-
-/* Sum of a value over a set's members. */
-static double
-set_sum(const GlperfSelectProblem *p, const uint64 *config,
-		const double *values)
-{
-	double		sum = 0;
-
-	for (int i = 0; i < p->ncandidates; i++)
-		if (bitset_get(config, i))
-			sum += values[i];
-	return sum;
-}
-
-/* Number of a set's members. */
-static int
-set_count(const GlperfSelectProblem *p, const uint64 *config)
-{
-	int			n = 0;
-
-	for (int i = 0; i < p->ncandidates; i++)
-		if (bitset_get(config, i))
-			n++;
-	return n;
-}
-
-/* Within the storage and count budgets? */
-static bool
-fits(const GlperfSelectProblem *p, const uint64 *config)
-{
-	if (p->budget >= 0 && set_sum(p, config, p->size) > p->budget)
-		return false;
-	return p->max_candidates < 0 ||
-		set_count(p, config) <= p->max_candidates;
-}
+	uint64	   *config;
+	double		score;
+} Saved;
 
 double
 glperf_select_gain(const GlperfSelectProblem *p, const uint64 *config)
 {
-	double		gain = 0 - set_sum(p, config, p->write_cost);
+	double		gain = 0;
 	int			words = bitset_words(p->ncandidates);
 
-	for (int s = 0; s < p->nstatements; s++)
-		if (intersects(p->relevant[s], config, words))
-			gain += p->weight[s] *
-				(1.0 - trusted(p, p->ratio(p->arg, s, config)));
-	return gain;
-}
-
-/*
- * Gain of config over the state's set, looking only at statements that the
- * difference can matter to; -1e300 when a statement would regress too much.
- * Without exact it may be too low, never too high.
- */
-static double
-delta(State *st, const uint64 *config, bool exact)
-{
-	const GlperfSelectProblem *p = st->p;
-	double		gain = 0;
-	double		(*ratio_of) (void *, int, const uint64 *) =
-	exact || p->bound == NULL ? p->ratio : p->bound;
-
-	if (p->stop && p->stop(p->arg))
-	{
-		st->stopped = true;
-		return -1e300;
-	}
-	for (int i = 0; i < p->ncandidates; i++)
-	{
-		bool		was = bitset_get(st->config, i);
-		bool		is = bitset_get(config, i);
-
-		if (was != is)
-			gain += was ? p->write_cost[i] : -p->write_cost[i];
-	}
-	for (int s = 0; s < p->nstatements; s++)
-	{
-		bool		touched = false;
-		double		ratio;
-
-		for (int w = 0; w < st->words && !touched; w++)
-			touched = (p->relevant[s][w] & (config[w] ^ st->config[w])) != 0;
-		if (!touched)
-			continue;
-		ratio = ratio_of(p->arg, s, config);
-		if (ratio > 1.0 + p->max_regression && ratio > st->ratio[s])
-			return -1e300;
-		gain += p->weight[s] * (trusted(p, st->ratio[s]) - trusted(p, ratio));
-	}
-	return gain;
-}
-
-/* Make config the state's set. */
-static void
-adopt(State *st, const uint64 *config)
-{
-	const GlperfSelectProblem *p = st->p;
-
-	memcpy(st->config, config, st->words * sizeof(uint64));
-	for (int s = 0; s < p->nstatements; s++)
-	{
-		st->ratio[s] = intersects(p->relevant[s], st->config, st->words) ?
-			p->ratio(p->arg, s, st->config) : 1.0;
-		st->lowest[s] = Min(st->lowest[s], st->ratio[s]);
-	}
-}
-
-/* Does the set hold something that serves whatever candidate i serves? */
-static bool
-covered(State *st, const uint64 *config, int i)
-{
-	const GlperfSelectProblem *p = st->p;
-
-	if (p->covers == NULL)
-		return false;
 	for (int c = 0; c < p->ncandidates; c++)
-		if (c != i && bitset_get(config, c) &&
-			p->covers[c * p->ncandidates + i])
+		if (bitset_get(config, c))
+			gain -= p->write_cost[c];
+	for (int s = 0; s < p->nstatements; s++)
+		if (bitset_overlap(p->relevant[s], config, words))
+			gain += p->weight[s] *
+				(1.0 - glperf_select_trusted(p, p->ratio(p->arg, s, config)));
+	return gain;
+}
+
+/* Smallest improvement worth a change. */
+static double
+epsilon(const GlperfSelectState *st)
+{
+	return st->total_weight * GLPERF_SELECT_EPSILON;
+}
+
+/* Keep the state's set. */
+static void
+keep(const GlperfSelectState *st, Saved *saved)
+{
+	memcpy(saved->config, st->config, st->words * sizeof(uint64));
+	saved->score = glperf_select_score(st);
+}
+
+/* A set to keep others in. */
+static Saved
+nothing_saved(const GlperfSelectState *st)
+{
+	Saved		saved = {palloc0(st->words * sizeof(uint64)), 0};
+
+	return saved;
+}
+
+/* Is some candidate of the move redundant beside the set, or banned? */
+static bool
+redundant(const GlperfSelectState *st, const GlperfMove *move)
+{
+	for (int i = 0; i < move->nmembers; i++)
+	{
+		int			c = move->members[i];
+
+		if (bitset_get(st->banned, c))
 			return true;
+		if (st->p->covers == NULL || bitset_get(st->config, c))
+			continue;
+		if (bitset_overlap(st->p->covers[c], st->config, st->words))
+			return true;
+		for (int w = 0; w < st->words; w++)
+			for (uint64 rest = st->config[w]; rest; rest &= rest - 1)
+				if (bitset_get(st->p->covers[w * 64 + bitset_lowest(rest)], c))
+					return true;
+		for (int j = 0; j < i; j++)
+			if (glperf_select_conflicts(st, c, move->members[j]))
+				return true;
+	}
 	return false;
 }
 
-/* Put into trial the state's set and one move, without what that covers. */
-static void
-apply_move(State *st, const uint64 *move)
-{
-	memcpy(st->trial, st->config, st->words * sizeof(uint64));
-	bitset_union(st->trial, move, st->words);
-}
-
-/* A set whose members are pairwise not redundant? */
+/* Add the best move by gain over bytes to a power; false when none is left. */
 static bool
-irredundant(State *st, const uint64 *config)
+add_best(GlperfSelectState *st, double byte_power)
 {
-	for (int i = 0; i < st->p->ncandidates; i++)
-		if (bitset_get(config, i) && covered(st, config, i))
-			return false;
-	return true;
-}
-
-/* Move that looks best by bounds, or -1. */
-static int
-attractive_move(State *st, bool per_byte, double *least)
-{
-	const GlperfSelectProblem *p = st->p;
 	double		best_score = 0;
-	int			best = -1;
+	GlperfMove *best = NULL;
 
-	for (int m = 0; m < p->nmoves && !st->stopped; m++)
+	for (int m = 0; m < st->p->nmoves; m++)
 	{
-		double		needed;
+		GlperfMove *move = &st->moves[m];
+		int			count;
+		double		bytes = glperf_select_added(st, move, &count);
 		double		gain;
-		double		bytes;
 		double		score;
 
-		apply_move(st, p->moves[m]);
-		if (st->refuted[m] ||
-			bitset_equal(st->trial, st->config, st->words) ||
-			!fits(p, st->trial) || !irredundant(st, st->trial))
+		if (count == 0 || !glperf_select_fits(st, bytes, count))
 			continue;
-		needed = p->min_gain * (set_count(p, st->trial) -
-								set_count(p, st->config));
-		gain = delta(st, st->trial, false);
-		if (gain < needed)
+		if (glperf_select_stopped(st))
+			return false;
+		gain = glperf_select_add_gain(st, move);
+		if (gain <= epsilon(st) || gain < st->p->min_gain * count)
 			continue;
-		bytes = set_sum(p, st->trial, p->size) -
-			set_sum(p, st->config, p->size);
-		score = per_byte ? gain / Max(bytes, 1.0) : gain;
-		if (score > best_score * (1 + EPSILON))
+		score = byte_power == 0 ? gain : gain / pow(Max(bytes, 1.0), byte_power);
+		if (score > best_score * (1 + GLPERF_SELECT_EPSILON) &&
+			!redundant(st, move))
 		{
 			best_score = score;
-			best = m;
-			*least = needed;
+			best = move;
 		}
 	}
-	return best;
-}
-
-/*
- * Best move to add, by gain or by gain per byte; false when none is left.
- * What looks best is made sure of before it is adopted; if it does not hold,
- * the next best has its turn.
- */
-static bool
-add_best(State *st, bool per_byte)
-{
-	const GlperfSelectProblem *p = st->p;
-
-	memset(st->refuted, 0, p->nmoves * sizeof(bool));
-	for (int tries = 0; tries < MAX_TRIES && !st->stopped; tries++)
-	{
-		double		least = 0;
-		int			best = attractive_move(st, per_byte, &least);
-
-		if (best < 0 || st->stopped)
-			return false;
-		apply_move(st, p->moves[best]);
-		if (delta(st, st->trial, true) >= least)
-		{
-			adopt(st, st->trial);
-			return true;
-		}
-		st->refuted[best] = true;
-	}
-	return false;
-}
-
-/* Drop a member that does not earn its keep; false when all do. */
-static bool
-drop_worst(State *st)
-{
-	const GlperfSelectProblem *p = st->p;
-	double		best_gain = -p->min_gain;
-	int			best = -1;
-
-	for (int i = 0; i < p->ncandidates && !st->stopped; i++)
-	{
-		double		gain;
-
-		if (!bitset_get(st->config, i))
-			continue;
-		memcpy(st->trial, st->config, st->words * sizeof(uint64));
-		bitset_del(st->trial, i);
-		gain = delta(st, st->trial, false);
-		if (gain > best_gain)
-		{
-			best_gain = gain;
-			best = i;
-		}
-	}
-	if (best < 0 || st->stopped)
+	if (best == NULL)
 		return false;
-	memcpy(st->trial, st->config, st->words * sizeof(uint64));
-	bitset_del(st->trial, best);
-	if (delta(st, st->trial, true) <= -p->min_gain)
-		return false;
-	adopt(st, st->trial);
+	for (int i = 0; i < best->nmembers; i++)
+		glperf_select_add(st, best->members[i]);
 	return true;
 }
 
-/*
- * The best move on top of base, member out left out, by its gain over the
- * state's set; base becomes the result.  -1e300 when no move fits.
- */
-static double
-best_refill(State *st, uint64 *base, int out)
+/* Member whose loss costs least, by byte if by_byte; keep has those to stay. */
+static int
+cheapest_member(GlperfSelectState *st, const GlperfMove *stays, bool by_byte,
+				double *gain)
 {
-	const GlperfSelectProblem *p = st->p;
-	double		best_gain = -1e300;
-	int			best = -1;
+	double		best = 0;
+	int			cheapest = -1;
 
-	for (int m = 0; m < p->nmoves && !st->stopped; m++)
+	for (int c = 0; c < st->p->ncandidates; c++)
 	{
-		double		gain;
+		double		change;
+		double		score;
+		bool		mine = false;
 
-		memcpy(st->trial, base, st->words * sizeof(uint64));
-		bitset_union(st->trial, p->moves[m], st->words);
-		bitset_del(st->trial, out);
-		if (bitset_equal(st->trial, base, st->words) ||
-			!fits(p, st->trial) || !irredundant(st, st->trial))
+		if (!bitset_get(st->config, c))
 			continue;
-		gain = delta(st, st->trial, false);
-		/* more members must be worth their number */
-		gain -= p->min_gain * Max(0, set_count(p, st->trial) -
-								  set_count(p, st->config));
-		if (best < 0 || gain > best_gain)
+		for (int i = 0; stays && i < stays->nmembers; i++)
+			mine |= stays->members[i] == c;
+		if (mine || glperf_select_stopped(st))
+			continue;
+		change = glperf_select_drop_gain(st, c) + st->p->min_gain;
+		score = by_byte && change < 0 ?
+			change / Max(1.0, st->p->size[c]) : change;
+		if (change > GLPERF_FORBIDDEN / 2 && (cheapest < 0 || score > best))
 		{
-			best_gain = gain;
-			best = m;
+			best = score;
+			cheapest = c;
+			*gain = change;
 		}
 	}
-	if (best < 0 || st->stopped)
-		return -1e300;
-	bitset_union(base, p->moves[best], st->words);
-	bitset_del(base, out);
-	return best_gain;
+	return cheapest;
+}
+
+/* Drop members that do not earn their keep; false when all do. */
+static bool
+drop_useless(GlperfSelectState *st)
+{
+	bool		dropped = false;
+
+	for (;;)
+	{
+		double		gain = 0;
+		int			c = cheapest_member(st, NULL, false, &gain);
+
+		if (c < 0 || gain < 0 || st->stopped)
+			return dropped;
+		glperf_select_drop(st, c);
+		dropped = true;
+	}
+}
+
+/* Is the set better than the one saved?  If not, return to that. */
+static bool
+improved(GlperfSelectState *st, const Saved *before)
+{
+	if (!st->stopped && glperf_select_fits(st, 0, 0) &&
+		glperf_select_score(st) > before->score + epsilon(st))
+		return true;
+	glperf_select_become(st, before->config);
+	return false;
+}
+
+/* Let member c make way for something better. */
+static bool
+exchange(GlperfSelectState *st, int c, Saved *scratch)
+{
+	bool		better = false;
+
+	keep(st, scratch);
+	bitset_add(st->banned, c);
+	for (int power = 0; power < 2 && !better; power++)
+	{
+		glperf_select_drop(st, c);
+		for (int i = 0; i < MAX_PICKS; i++)
+			if (!add_best(st, byte_powers[power]))
+				break;
+		better = improved(st, scratch);
+	}
+	bitset_del(st->banned, c);
+	return better;
+}
+
+/* Force a move in: what it makes pointless and what lacks room makes way. */
+static bool
+force(GlperfSelectState *st, GlperfMove *move, Saved *scratch)
+{
+	double		gain = glperf_select_add_gain(st, move);
+
+	keep(st, scratch);
+	for (int i = 0; i < move->nmembers; i++)
+	{
+		int			c = move->members[i];
+
+		if (bitset_get(st->config, c))
+			continue;
+		for (int o = 0; st->p->covers && o < st->p->ncandidates; o++)
+			if (bitset_get(st->config, o) && glperf_select_conflicts(st, c, o))
+				glperf_select_drop(st, o);
+		glperf_select_add(st, c);
+	}
+	while (!glperf_select_fits(st, 0, 0) && !st->stopped)
+	{
+		double		loss;
+		bool		bytes = st->p->budget >= 0 && st->bytes > st->p->budget;
+		int			c = cheapest_member(st, move, bytes, &loss);
+
+		if (c < 0)
+			break;
+		glperf_select_drop(st, c);
+	}
+	/* what has room now cannot make up for more than it gains by itself */
+	if (glperf_select_score(st) > scratch->score - gain)
+		for (int i = 0; i < MAX_PICKS && glperf_select_fits(st, 0, 0); i++)
+			if (!add_best(st, 1.0))
+				break;
+	return improved(st, scratch);
 }
 
 /*
- * Exchange a member for something better; false when nothing is.  Under a
- * limit, one may have to make way for several that are worse each.
+ * Could forcing a move in be worth trying?  What makes way for it only makes
+ * the set worse, so it has to gain something as the set is.
  */
 static bool
-exchange_best(State *st)
+worth_forcing(GlperfSelectState *st, GlperfMove *move)
 {
-	const GlperfSelectProblem *p = st->p;
-	int			picks = p->budget < 0 && p->max_candidates < 0 ? 1 : MAX_PICKS;
-	double		best_gain = st->total_weight * EPSILON;
-	uint64	   *best = palloc0(st->words * sizeof(uint64));
-	uint64	   *base = palloc0(st->words * sizeof(uint64));
-	bool		found = false;
+	int			count;
+	double		bytes = glperf_select_added(st, move, &count);
 
-	for (int i = 0; i < p->ncandidates && !st->stopped; i++)
-	{
-		if (!bitset_get(st->config, i))
-			continue;
-		memcpy(base, st->config, st->words * sizeof(uint64));
-		bitset_del(base, i);
-		for (int pick = 0; pick < picks && !st->stopped; pick++)
-		{
-			double		gain = best_refill(st, base, i);
-
-			if (gain <= -1e300)
-				break;
-			if (gain > best_gain * (1 + EPSILON))
-			{
-				best_gain = gain;
-				memcpy(best, base, st->words * sizeof(uint64));
-				found = true;
-			}
-		}
-	}
-	/* what looks better has to be better */
-	found = found && !st->stopped &&
-		delta(st, best, true) > st->total_weight * EPSILON;
-	if (found)
-		adopt(st, best);
-	pfree(base);
-	pfree(best);
-	return found;
+	return count > 0 && (st->p->budget < 0 || bytes <= st->p->budget) &&
+		glperf_select_add_gain(st, move) > epsilon(st);
 }
 
-/* One complete search from the empty set. */
-static double
-search(State *st, bool per_byte)
+/* Change for the better until no change does. */
+static void
+local_search(GlperfSelectState *st, Saved *best)
+{
+	Saved		scratch = nothing_saved(st);
+	bool		change = true;
+
+	for (int round = 0; round < MAX_ROUNDS && change && !st->stopped; round++)
+	{
+		change = drop_useless(st);
+		while (add_best(st, 1.0))
+			change = true;
+		for (int c = 0; c < st->p->ncandidates && !st->stopped; c++)
+			if (bitset_get(st->config, c) && exchange(st, c, &scratch))
+				change = true;
+		for (int m = 0; m < st->p->nmoves && !st->stopped; m++)
+			if (worth_forcing(st, &st->moves[m]) &&
+				force(st, &st->moves[m], &scratch))
+				change = true;
+		if (!st->stopped && glperf_select_score(st) > best->score)
+			keep(st, best);
+	}
+	pfree(scratch.config);
+}
+
+/* The best that greedy and local search find by estimates. */
+static void
+search(GlperfSelectState *st, Saved *best)
 {
 	uint64	   *empty = palloc0(st->words * sizeof(uint64));
 
-	adopt(st, empty);
-	pfree(empty);
-	while (add_best(st, per_byte))
-		;
-	for (int round = 0; round < MAX_ROUNDS && !st->stopped; round++)
+	for (size_t i = 0; i < lengthof(byte_powers) && !st->stopped; i++)
 	{
-		if (drop_worst(st))
-			continue;
-		if (exchange_best(st))
-			continue;
-		if (!add_best(st, per_byte))
-			break;
+		glperf_select_become(st, empty);
+		while (add_best(st, byte_powers[i]))
+			if (glperf_select_score(st) > best->score)
+				keep(st, best);
+		local_search(st, best);
 	}
-	return glperf_select_gain(st->p, st->config);
+	pfree(empty);
+}
+
+/*
+ * Make sure of the state's set; search on from it as long as that told
+ * something new.  Leaves in best the best set that is sure.
+ */
+static void
+make_sure(GlperfSelectState *st, Saved *best)
+{
+	for (int i = 0; i < MAX_VERIFIED && !st->stopped; i++)
+	{
+		Saved		next = nothing_saved(st);
+		bool		sure = glperf_select_verify(st);
+
+		if (sure && glperf_select_score(st) > best->score)
+			keep(st, best);
+		/* from the best that is known now */
+		next.score = best->score;
+		memcpy(next.config, best->config, st->words * sizeof(uint64));
+		if (!st->stopped)
+			local_search(st, &next);
+		if (bitset_equal(next.config, best->config, st->words))
+			break;
+		glperf_select_become(st, next.config);
+		pfree(next.config);
+	}
 }
 
 /*
@@ -397,16 +337,22 @@ search(State *st, bool per_byte)
  * dearer; at least what was found.
  */
 static double
-upper_bound(State *st)
+upper_bound(GlperfSelectState *st)
 {
 	const GlperfSelectProblem *p = st->p;
 	double		bound = 0;
 
 	for (int s = 0; s < p->nstatements; s++)
-		if (!bitset_empty(p->relevant[s], st->words))
-			bound += p->weight[s] *
-				Max(0.0, 1.0 - Min(st->lowest[s],
-								   p->ratio(p->arg, s, p->relevant[s])));
+	{
+		double		ratio = st->lowest[s];
+
+		if (bitset_empty(p->relevant[s], st->words))
+			continue;
+		ratio = Min(ratio, p->ratio(p->arg, s, p->relevant[s]));
+		if (p->bound)
+			ratio = Min(ratio, p->bound(p->arg, s, p->relevant[s]));
+		bound += p->weight[s] * Max(0.0, 1.0 - ratio);
+	}
 	return bound;
 }
 
@@ -414,34 +360,22 @@ GlperfSelection
 glperf_select(const GlperfSelectProblem *p)
 {
 	GlperfSelection result = {0};
-	State		st = {.p = p};
-	double		gain;
+	GlperfSelectState *st = glperf_select_state(p);
+	Saved		best = nothing_saved(st);
+	Saved		found = nothing_saved(st);
 
-	st.words = Max(1, bitset_words(p->ncandidates));
-	st.config = palloc0(st.words * sizeof(uint64));
-	st.trial = palloc0(st.words * sizeof(uint64));
-	st.ratio = palloc0(sizeof(double) * (p->nstatements + 1));
-	st.lowest = palloc0(sizeof(double) * (p->nstatements + 1));
-	st.refuted = palloc0(sizeof(bool) * (p->nmoves + 1));
-	for (int s = 0; s < p->nstatements; s++)
+	search(st, &found);
+	if (!st->stopped || p->bound == NULL)
 	{
-		st.total_weight += p->weight[s];
-		st.lowest[s] = 1.0;
+		glperf_select_become(st, found.config);
+		make_sure(st, &best);
 	}
-	result.chosen = palloc0(st.words * sizeof(uint64));
-
-	result.gain = search(&st, true);
-	memcpy(result.chosen, st.config, st.words * sizeof(uint64));
-	if (!st.stopped)
-	{
-		gain = search(&st, false);
-		if (!st.stopped && gain > result.gain + st.total_weight * EPSILON)
-		{
-			result.gain = gain;
-			memcpy(result.chosen, st.config, st.words * sizeof(uint64));
-		}
-	}
-	result.complete = !st.stopped;
-	result.bound = upper_bound(&st);
+	/* no time to make sure of anything: the estimate is the best there is */
+	if (st->stopped && best.score <= 0)
+		best = found;
+	result.chosen = best.config;
+	result.gain = glperf_select_gain(p, best.config);
+	result.complete = !st->stopped;
+	result.bound = upper_bound(st);
 	return result;
 }

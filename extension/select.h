@@ -30,8 +30,8 @@ typedef struct GlperfSelectProblem
 	uint64	  **relevant;		/* [statement] candidates that can matter */
 	const double *size;			/* [candidate] bytes */
 	const double *write_cost;	/* [candidate] ms per day */
-	const bool *covers;			/* [a * ncandidates + b]: a serves whatever b
-								 * serves; may be NULL */
+	uint64	  **covers;			/* [a] candidates that a serves as well as
+								 * they would; may be NULL */
 	uint64	  **moves;			/* [move] sets worth adding at once */
 	int			nmoves;
 
@@ -44,8 +44,10 @@ typedef struct GlperfSelectProblem
 	double		(*ratio) (void *arg, int statement, const uint64 *config);
 
 	/*
-	 * An estimate of the same without the expense.  May be NULL.  The search
-	 * compares by bound() and makes sure with ratio().
+	 * An estimate of the same without the expense; what ratio() has said
+	 * where it has said something.  May be NULL.  The search goes by bound(),
+	 * makes sure of what it ends with by ratio(), and searches on from there
+	 * when that told something new.
 	 */
 	double		(*bound) (void *arg, int statement, const uint64 *config);
 	bool		(*stop) (void *arg);	/* true: return the best so far */

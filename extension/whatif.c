@@ -349,7 +349,10 @@ whatif_create_upper_paths(PlannerInfo *root, UpperRelationKind stage,
 		prev_create_upper_paths(root, stage, input, output, extra);
 	if (active && active->matrix && stage == UPPERREL_FINAL &&
 		root->parent_root == NULL)
+	{
 		active->final_rel = output;
+		active->final_root = root;
+	}
 }
 
 void

@@ -55,6 +55,7 @@ typedef struct GlperfWhatif
 	bool		collect;
 	List	   *rels;
 	RelOptInfo *final_rel;
+	PlannerInfo *final_root;
 
 	/* When set: plan as if these statistics existed. */
 	const struct GlperfStatisticsSet *statistics;

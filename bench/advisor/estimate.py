@@ -47,7 +47,8 @@ def load(directory, leave_out):
 def advise(db, queries, budget):
     """(list of (ddl, bytes), summary) under a budget in bytes or None."""
     work = [{"query": text} for text in queries.values()]
-    out = psql(db, "SELECT jsonb_agg(jsonb_build_object('ddl', ddl, 'size',"
+    out = psql(db, "LOAD 'glperf'; SET glperf.cost_model = planner;"
+               "SELECT jsonb_agg(jsonb_build_object('ddl', ddl, 'size',"
                " size_bytes) ORDER BY rank) FROM glperf.advise_indexes("
                "budget_bytes => %s, workload => %s::jsonb)"
                " WHERE action = 'create';"

@@ -9,6 +9,7 @@
  * stopped returns something worse than nothing.
  *
  * unit: extension/select.c
+ * unit: extension/select_state.c
  */
 #include "postgres_fe.h"
 
@@ -42,7 +43,8 @@ typedef struct TestProblem
 	uint64	   *relevant[MAX_STATEMENTS];
 	double		size[MAX_CANDIDATES];
 	double		write_cost[MAX_CANDIDATES];
-	bool		covers[MAX_CANDIDATES * MAX_CANDIDATES];
+	uint64		covers_set[MAX_CANDIDATES];
+	uint64	   *covers[MAX_CANDIDATES];
 	uint64		move_set[MAX_MOVES];
 	uint64	   *moves[MAX_MOVES];
 	long		calls;
@@ -109,7 +111,10 @@ make_problem(int nstatements, int ncandidates)
 		t->relevant[s] = &t->relevant_set[s];
 	}
 	for (int c = 0; c < ncandidates; c++)
+	{
 		t->size[c] = 1;
+		t->covers[c] = &t->covers_set[c];
+	}
 	t->p.nstatements = nstatements;
 	t->p.ncandidates = ncandidates;
 	t->p.weight = t->weight;
@@ -370,7 +375,7 @@ test_traps(void)
 	add_plan(t, 0, 1, 0.10);
 	add_plan(t, 0, 2, 0.11);
 	add_plan(t, 1, 2, 0.1);
-	t->covers[1 * 2 + 0] = true;
+	bitset_add(&t->covers_set[1], 0);
 	t->p.covers = t->covers;
 	result = glperf_select(&t->p);
 	ok(*result.chosen == 2, "a candidate that another one covers is not chosen beside it");

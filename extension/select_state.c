@@ -1,0 +1,545 @@
+/*
+ * select_state.c
+ *		A set of candidates under construction, and what changes to it gain.
+ *
+ * A statement's part of a set is a bit set over its own relevant candidates,
+ * mostly one word.  Adding a move touches only statements with a relevant
+ * member in it, and what it saves each of them stays what it was until that
+ * statement's part changes.
+ */
+#include "select_state.h"
+
+/* The memory starts with this many places, and is emptied at this many. */
+#define MEMO_FIRST	4096
+#define MEMO_MOST	(1 << 20)
+
+/* A loss is one when it exceeds what arithmetic does by itself. */
+#define ROUNDING	1e-9
+
+double
+glperf_select_trusted(const GlperfSelectProblem *p, double ratio)
+{
+	return ratio > p->trust && ratio <= 1.0 ? 1.0 : ratio;
+}
+
+bool
+glperf_select_stopped(GlperfSelectState *st)
+{
+	if (!st->stopped && st->p->stop && st->p->stop(st->p->arg))
+		st->stopped = true;
+	return st->stopped;
+}
+
+double
+glperf_select_score(const GlperfSelectState *st)
+{
+	if (st->slowed > 0)
+		return GLPERF_FORBIDDEN;
+	return st->saved - st->upkeep - st->p->min_gain * st->count;
+}
+
+bool
+glperf_select_fits(const GlperfSelectState *st, double bytes, int count)
+{
+	const GlperfSelectProblem *p = st->p;
+
+	if (p->budget >= 0 && st->bytes + bytes > p->budget * (1 + ROUNDING))
+		return false;
+	return p->max_candidates < 0 || st->count + count <= p->max_candidates;
+}
+
+double
+glperf_select_added(const GlperfSelectState *st, const GlperfMove *move,
+					int *count)
+{
+	double		bytes = 0;
+
+	*count = 0;
+	for (int i = 0; i < move->nmembers; i++)
+		if (!bitset_get(st->config, move->members[i]))
+		{
+			bytes += st->p->size[move->members[i]];
+			(*count)++;
+		}
+	return bytes;
+}
+
+bool
+glperf_select_conflicts(const GlperfSelectState *st, int c, int other)
+{
+	uint64	   *const *covers = st->p->covers;
+
+	return covers != NULL && c != other &&
+		(bitset_get(covers[c], other) || bitset_get(covers[other], c));
+}
+
+/* Place of a statement's key in the memory: where it is, or a free one. */
+static GlperfMemo *
+find_memo(GlperfSelectState *st, int s, const uint64 *key, uint64 hash)
+{
+	uint64		i = hash & (st->memo_size - 1);
+
+	for (;; i = (i + 1) & (st->memo_size - 1))
+	{
+		GlperfMemo *memo = &st->memo[i];
+
+		if (memo->statement < 0 ||
+			(memo->hash == hash && memo->statement == s &&
+			 bitset_equal(st->keys + memo->key, key, st->nwords[s])))
+			return memo;
+	}
+}
+
+/* An empty memory of a size. */
+static void
+new_memo(GlperfSelectState *st, int size)
+{
+	st->memo_size = size;
+	st->memo_used = 0;
+	st->memo = palloc(sizeof(GlperfMemo) * size);
+	for (int i = 0; i < size; i++)
+		st->memo[i].statement = -1;
+}
+
+/* Twice the room; or a fresh start when it has grown too big. */
+static void
+grow_memo(GlperfSelectState *st)
+{
+	GlperfMemo *old = st->memo;
+	int			size = st->memo_size;
+
+	if (size >= MEMO_MOST)
+	{
+		pfree(old);
+		new_memo(st, size);
+		st->nkeys = 0;
+		return;
+	}
+	new_memo(st, size * 2);
+	for (int i = 0; i < size; i++)
+		if (old[i].statement >= 0)
+		{
+			*find_memo(st, old[i].statement, st->keys + old[i].key,
+					   old[i].hash) = old[i];
+			st->memo_used++;
+		}
+	pfree(old);
+}
+
+/* Hash of a statement's part of a set. */
+static uint64
+hash_key(const GlperfSelectState *st, int s, const uint64 *key)
+{
+	uint64		h = (uint64) (s + 1) * UINT64CONST(0x9E3779B97F4A7C15);
+
+	for (int w = 0; w < st->nwords[s]; w++)
+	{
+		h ^= key[w];
+		h *= UINT64CONST(0xBF58476D1CE4E5B9);
+		h ^= h >> 31;
+	}
+	return h;
+}
+
+/* Room in the memory for a statement's key. */
+static GlperfMemo *
+make_memo(GlperfSelectState *st, int s, const uint64 *key, uint64 hash)
+{
+	GlperfMemo *memo;
+
+	if (st->memo_used * 2 >= st->memo_size)
+		grow_memo(st);
+	if (st->nkeys + st->nwords[s] > st->keys_allocated)
+	{
+		st->keys_allocated = st->keys_allocated * 2 + st->nwords[s];
+		st->keys = repalloc(st->keys, sizeof(uint64) * st->keys_allocated);
+	}
+	memo = find_memo(st, s, key, hash);
+	if (memo->statement < 0)
+	{
+		memo->statement = s;
+		memo->exact = false;
+		memo->hash = hash;
+		memo->key = st->nkeys;
+		memcpy(st->keys + st->nkeys, key, st->nwords[s] * sizeof(uint64));
+		st->nkeys += st->nwords[s];
+		st->memo_used++;
+	}
+	return memo;
+}
+
+/* A statement's part of a set as a set of candidates, in scratch. */
+static const uint64 *
+expand(GlperfSelectState *st, int s, const uint64 *key)
+{
+	memset(st->scratch, 0, st->words * sizeof(uint64));
+	for (int w = 0; w < st->nwords[s]; w++)
+		for (int b = 0; b < 64 && key[w] >> b; b++)
+			if ((key[w] >> b) & 1)
+				bitset_add(st->scratch, st->candidates[s][w * 64 + b]);
+	return st->scratch;
+}
+
+/* Ratio of a statement under its part of some set, as far as is known. */
+static double
+estimate(GlperfSelectState *st, int s, const uint64 *key)
+{
+	const GlperfSelectProblem *p = st->p;
+	uint64		hash = hash_key(st, s, key);
+	GlperfMemo *memo = find_memo(st, s, key, hash);
+	double		ratio;
+
+	if (memo->statement >= 0 && (memo->exact || memo->epoch == st->epoch[s]))
+		return memo->ratio;
+	if (bitset_empty(key, st->nwords[s]))
+		ratio = 1.0;
+	else if (p->bound)
+		ratio = p->bound(p->arg, s, expand(st, s, key));
+	else
+		ratio = p->ratio(p->arg, s, expand(st, s, key));
+	memo = make_memo(st, s, key, hash);
+	memo->ratio = ratio;
+	memo->exact = p->bound == NULL;
+	memo->epoch = st->epoch[s];
+	if (memo->exact)
+		st->lowest[s] = Min(st->lowest[s], ratio);
+	return ratio;
+}
+
+/* Would a statement slow down more than is allowed, and than it does now? */
+static bool
+regresses(const GlperfSelectState *st, double ratio, double now)
+{
+	return ratio > 1.0 + st->p->max_regression && ratio > now * (1 + ROUNDING);
+}
+
+/*
+ * Saving of a statement by another part than it has; GLPERF_FORBIDDEN when
+ * it regresses too much.
+ */
+static double
+saving(GlperfSelectState *st, int s, const uint64 *key)
+{
+	double		ratio = estimate(st, s, key);
+
+	if (regresses(st, ratio, st->ratio[s]))
+		return GLPERF_FORBIDDEN;
+	return st->p->weight[s] * (glperf_select_trusted(st->p, st->ratio[s]) -
+							   glperf_select_trusted(st->p, ratio));
+}
+
+/* Saving of a statement by adding what the touch says. */
+static double
+touch_saving(GlperfSelectState *st, GlperfTouch *touch)
+{
+	int			s = touch->statement;
+	const uint64 *mask = st->masks + touch->mask;
+	const uint64 *now = st->local + st->first[s];
+
+	if (touch->seen[0] == st->mark[s])
+		return touch->saving[0];
+	if (touch->seen[1] == st->mark[s])
+	{
+		/* the other one is the older now */
+		double		known = touch->saving[1];
+
+		touch->seen[1] = touch->seen[0];
+		touch->saving[1] = touch->saving[0];
+		touch->seen[0] = st->mark[s];
+		touch->saving[0] = known;
+		return known;
+	}
+	for (int w = 0; w < st->nwords[s]; w++)
+		st->key[w] = now[w] | mask[w];
+	touch->seen[1] = touch->seen[0];
+	touch->saving[1] = touch->saving[0];
+	touch->seen[0] = st->mark[s];
+	touch->saving[0] = bitset_equal(st->key, now, st->nwords[s]) ? 0 :
+		saving(st, s, st->key);
+	return touch->saving[0];
+}
+
+double
+glperf_select_add_gain(GlperfSelectState *st, GlperfMove *move)
+{
+	double		gain = 0;
+
+	for (int i = 0; i < move->nmembers; i++)
+		if (!bitset_get(st->config, move->members[i]))
+			gain -= st->p->write_cost[move->members[i]];
+	for (int t = 0; t < move->ntouches; t++)
+	{
+		double		change = touch_saving(st, &move->touches[t]);
+
+		if (change <= GLPERF_FORBIDDEN)
+			return change;
+		gain += change;
+	}
+	return gain;
+}
+
+double
+glperf_select_drop_gain(GlperfSelectState *st, int c)
+{
+	GlperfMove *move = &st->single[c];
+	double		gain = st->p->write_cost[c];
+
+	for (int t = 0; t < move->ntouches; t++)
+	{
+		int			s = move->touches[t].statement;
+		const uint64 *mask = st->masks + move->touches[t].mask;
+		const uint64 *now = st->local + st->first[s];
+		double		change;
+
+		for (int w = 0; w < st->nwords[s]; w++)
+			st->key[w] = now[w] & ~mask[w];
+		change = saving(st, s, st->key);
+		if (change <= GLPERF_FORBIDDEN)
+			return change;
+		gain += change;
+	}
+	return gain;
+}
+
+/* A statement's ratio changed. */
+static void
+set_ratio(GlperfSelectState *st, int s, double ratio)
+{
+	double		limit = 1.0 + st->p->max_regression;
+
+	st->slowed += (ratio > limit) - (st->ratio[s] > limit);
+	st->saved += st->p->weight[s] *
+		(glperf_select_trusted(st->p, st->ratio[s]) -
+		 glperf_select_trusted(st->p, ratio));
+	st->ratio[s] = ratio;
+	st->mark[s] = hash_key(st, s, st->local + st->first[s]) +
+		(uint64) st->epoch[s] + 1;
+}
+
+/* Let the statements know that c came or went. */
+static void
+tell_statements(GlperfSelectState *st, int c)
+{
+	GlperfMove *move = &st->single[c];
+
+	for (int t = 0; t < move->ntouches; t++)
+	{
+		int			s = move->touches[t].statement;
+		const uint64 *mask = st->masks + move->touches[t].mask;
+		uint64	   *now = st->local + st->first[s];
+
+		for (int w = 0; w < st->nwords[s]; w++)
+			now[w] ^= mask[w];
+		set_ratio(st, s, estimate(st, s, now));
+	}
+}
+
+void
+glperf_select_add(GlperfSelectState *st, int c)
+{
+	if (bitset_get(st->config, c))
+		return;
+	bitset_add(st->config, c);
+	st->bytes += st->p->size[c];
+	st->upkeep += st->p->write_cost[c];
+	st->count++;
+	tell_statements(st, c);
+}
+
+void
+glperf_select_drop(GlperfSelectState *st, int c)
+{
+	if (!bitset_get(st->config, c))
+		return;
+	bitset_del(st->config, c);
+	st->bytes -= st->p->size[c];
+	st->upkeep -= st->p->write_cost[c];
+	st->count--;
+	tell_statements(st, c);
+}
+
+void
+glperf_select_become(GlperfSelectState *st, const uint64 *config)
+{
+	for (int c = 0; c < st->p->ncandidates; c++)
+	{
+		if (bitset_get(config, c))
+			glperf_select_add(st, c);
+		else
+			glperf_select_drop(st, c);
+	}
+	/* sums that come and go gather rounding errors */
+	if (st->count == 0)
+		st->bytes = st->upkeep = st->saved = 0;
+}
+
+bool
+glperf_select_verify(GlperfSelectState *st)
+{
+	const GlperfSelectProblem *p = st->p;
+
+	for (int s = 0; s < p->nstatements; s++)
+	{
+		uint64	   *now = st->local + st->first[s];
+		GlperfMemo *memo;
+		double		ratio;
+
+		if (bitset_empty(now, st->nwords[s]))
+			continue;
+		if (glperf_select_stopped(st))
+			return false;
+		memo = make_memo(st, s, now, hash_key(st, s, now));
+		if (!memo->exact)
+		{
+			ratio = p->ratio(p->arg, s, expand(st, s, now));
+			memo->ratio = ratio;
+			memo->exact = true;
+			st->lowest[s] = Min(st->lowest[s], ratio);
+			/* a plan was made, which may tell of other sets too */
+			memo->epoch = ++st->epoch[s];
+			set_ratio(st, s, ratio);
+		}
+	}
+	return true;
+}
+
+/* Note that a move matters to statement s; its mask, all clear, in masks[]. */
+static uint64 *
+add_touch(GlperfSelectState *st, GlperfMove *move, int s)
+{
+	/* lists grow when their length is a power of 2 */
+	if ((move->ntouches & (move->ntouches - 1)) == 0)
+	{
+		int			room = Max(1, move->ntouches * 2);
+
+		move->touches = move->touches ?
+			repalloc(move->touches, sizeof(GlperfTouch) * room) :
+			palloc(sizeof(GlperfTouch) * room);
+	}
+	if (st->nmasks + st->nwords[s] > st->masks_allocated)
+	{
+		st->masks_allocated = st->masks_allocated * 2 + st->nwords[s];
+		st->masks = repalloc(st->masks, sizeof(uint64) * st->masks_allocated);
+	}
+	memset(&move->touches[move->ntouches], 0, sizeof(GlperfTouch));
+	move->touches[move->ntouches].statement = s;
+	move->touches[move->ntouches++].mask = st->nmasks;
+	memset(st->masks + st->nmasks, 0, st->nwords[s] * sizeof(uint64));
+	st->nmasks += st->nwords[s];
+	return st->masks + st->nmasks - st->nwords[s];
+}
+
+/* Number a statement's own candidates, and let them know of it. */
+static void
+add_statement(GlperfSelectState *st, int s)
+{
+	const GlperfSelectProblem *p = st->p;
+	int			n = 0;
+
+	for (int c = 0; c < p->ncandidates; c++)
+		if (bitset_get(p->relevant[s], c))
+			n++;
+	st->nwords[s] = bitset_words(n);
+	st->first[s] = s == 0 ? 0 : st->first[s - 1] + st->nwords[s - 1];
+	st->candidates[s] = palloc(sizeof(int) * (n + 1));
+	st->ratio[s] = st->lowest[s] = 1.0;
+	st->total_weight += p->weight[s];
+	n = 0;
+	for (int c = 0; c < p->ncandidates; c++)
+		if (bitset_get(p->relevant[s], c))
+		{
+			bitset_add(add_touch(st, &st->single[c], s), n);
+			st->candidates[s][n++] = c;
+		}
+}
+
+/* Fill in a move from what its members touch, statements in order. */
+static void
+add_move(GlperfSelectState *st, GlperfMove *move, const uint64 *set)
+{
+	const GlperfSelectProblem *p = st->p;
+	int		   *at;
+
+	for (int c = 0; c < p->ncandidates; c++)
+		if (bitset_get(set, c))
+			move->nmembers++;
+	move->members = palloc(sizeof(int) * (move->nmembers + 1));
+	move->nmembers = 0;
+	for (int c = 0; c < p->ncandidates; c++)
+		if (bitset_get(set, c))
+			move->members[move->nmembers++] = c;
+	at = palloc0(sizeof(int) * (move->nmembers + 1));
+	for (;;)
+	{
+		int			s = p->nstatements;
+		uint64	   *mask;
+
+		for (int i = 0; i < move->nmembers; i++)
+		{
+			GlperfMove *single = &st->single[move->members[i]];
+
+			if (at[i] < single->ntouches)
+				s = Min(s, single->touches[at[i]].statement);
+		}
+		if (s == p->nstatements)
+			break;
+		mask = add_touch(st, move, s);
+		for (int i = 0; i < move->nmembers; i++)
+		{
+			GlperfMove *single = &st->single[move->members[i]];
+
+			if (at[i] < single->ntouches &&
+				single->touches[at[i]].statement == s)
+				bitset_union(mask, st->masks + single->touches[at[i]++].mask,
+							 st->nwords[s]);
+		}
+	}
+	pfree(at);
+}
+
+GlperfSelectState *
+glperf_select_state(const GlperfSelectProblem *p)
+{
+	GlperfSelectState *st = palloc0(sizeof(GlperfSelectState));
+	int			n = p->nstatements + 1;
+	int			widest = 1;
+
+	st->p = p;
+	st->words = Max(1, bitset_words(p->ncandidates));
+	st->config = palloc0(st->words * sizeof(uint64));
+	st->banned = palloc0(st->words * sizeof(uint64));
+	st->scratch = palloc0(st->words * sizeof(uint64));
+	st->first = palloc0(n * sizeof(int));
+	st->nwords = palloc0(n * sizeof(int));
+	st->candidates = palloc0(n * sizeof(int *));
+	st->ratio = palloc0(n * sizeof(double));
+	st->lowest = palloc0(n * sizeof(double));
+	st->mark = palloc0(n * sizeof(uint64));
+	st->epoch = palloc0(n * sizeof(int));
+	st->masks_allocated = st->keys_allocated = 1024;
+	st->masks = palloc(sizeof(uint64) * st->masks_allocated);
+	st->keys = palloc(sizeof(uint64) * st->keys_allocated);
+	st->single = palloc0(sizeof(GlperfMove) * (p->ncandidates + 1));
+	st->moves = palloc0(sizeof(GlperfMove) * (p->nmoves + 1));
+	new_memo(st, MEMO_FIRST);
+	for (int s = 0; s < p->nstatements; s++)
+	{
+		add_statement(st, s);
+		widest = Max(widest, st->nwords[s]);
+	}
+	st->key = palloc0(widest * sizeof(uint64));
+	if (p->nstatements > 0)
+		n = st->first[p->nstatements - 1] + st->nwords[p->nstatements - 1];
+	st->local = palloc0((n + 1) * sizeof(uint64));
+	for (int s = 0; s < p->nstatements; s++)
+		set_ratio(st, s, 1.0);
+	for (int c = 0; c < p->ncandidates; c++)
+	{
+		st->single[c].members = palloc(sizeof(int));
+		st->single[c].members[0] = c;
+		st->single[c].nmembers = 1;
+	}
+	for (int m = 0; m < p->nmoves; m++)
+		add_move(st, &st->moves[m], p->moves[m]);
+	return st;
+}
