@@ -535,6 +535,7 @@ measure_gin(Measure *m)
 	GlperfGin	gin = {0};
 	GlperfSample *sample = m->all.sample;
 
+	m->def->keys_per_row = 0;
 	if (m->def->pred != NIL && !prepare_rows(&m->all))
 		return false;
 	m->tuples = count_matches(m);
@@ -558,8 +559,12 @@ measure_gin(Measure *m)
 		m->share = ceil((double) sample->chunks_read / stride) / sample->chunks;
 		glperf_keys_gin(m->all.keys, m->tuples * m->all.keys.n / rows,
 						Min(1.0, m->share), Max(1.0, sample->blocks), &gin);
+		m->def->keys_per_row += (double) m->all.keys.n / rows;
 	}
 	m->def->pages = glperf_gin_pages(&gin, maintenance_work_mem * 1024.0);
+	m->def->gin_keys = gin.keys;
+	m->def->gin_data_pages = gin.posting_pages;
+	m->def->gin_entry_pages = m->def->pages - 1 - gin.posting_pages;
 	return true;
 }
 

@@ -221,6 +221,7 @@ static HeapTuple
 copy_row(LeafReader *reader)
 {
 	TupleDesc	desc = reader->sample->desc;
+	HeapTuple	tuple;
 
 	if (reader->leaf->map == NULL)
 		return ExecCopySlotHeapTuple(reader->slot);
@@ -233,7 +234,9 @@ copy_row(LeafReader *reader)
 		reader->values[i] = from <= 0 ? (Datum) 0 :
 			reader->slot->tts_values[from - 1];
 	}
-	return heap_form_tuple(desc, reader->values, reader->nulls);
+	tuple = heap_form_tuple(desc, reader->values, reader->nulls);
+	tuple->t_self = reader->slot->tts_tid;
+	return tuple;
 }
 
 /* Read the rows of one chunk. */

@@ -417,7 +417,7 @@ void
 glperf_whatif_set_size(GlperfIndexDef *def, struct GlperfSamples *samples)
 {
 	glperf_index_def_set_size(def, 1.0);
-	glperf_whatif_set_stats(def);
+	glperf_whatif_set_stats(def, samples);
 	if (def->expr_stats)
 		glperf_index_def_set_size(def, 1.0);
 	if (def->pred && def->rows > 0)

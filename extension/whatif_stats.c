@@ -19,7 +19,6 @@
 #include "access/table.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "commands/vacuum.h"
@@ -34,17 +33,16 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/rls.h"
 #include "utils/selfuncs.h"
 #include "utils/syscache.h"
 
 #include "bitset.h"
+#include "index_sample.h"
 #include "row_sample.h"
 #include "trust.h"
 #include "whatif_stats.h"
 
-/* Blocks read, and rows kept, for the statistics of one expression. */
-#define STATS_BLOCKS	400
+/* Rows looked at for the statistics of one expression, as by ANALYZE. */
 #define STATS_ROWS		30000
 /* Blocks read to find the ends of a column. */
 #define PROBE_BLOCKS	512
@@ -52,58 +50,86 @@
 static get_relation_stats_hook_type prev_relation_stats = NULL;
 static get_index_stats_hook_type prev_index_stats = NULL;
 
-/* One expression being evaluated on rows. */
+/* An expression's values in the sampled rows. */
 typedef struct ExprSample
 {
-	EState	   *estate;
-	ExprContext *econtext;
-	ExprState  *expr;
-	int16		typlen;
-	bool		typbyval;
 	Datum	   *values;
 	bool	   *nulls;
 	int			n;
 } ExprSample;
 
-/* Take one row: evaluate the expression and keep its value. */
-static void
-take_row(void *arg, TupleTableSlot *slot)
+/* A sampled row's place in its table. */
+typedef struct RowPlace
 {
-	ExprSample *sample = arg;
-	Datum		value;
-	bool		isnull;
+	int			row;
+	uint32		leaf;
+	ItemPointerData tid;
+} RowPlace;
 
-	if (sample->n == STATS_ROWS)
-		return;
-	ResetExprContext(sample->econtext);
-	sample->econtext->ecxt_scantuple = slot;
-	value = ExecEvalExprSwitchContext(sample->expr, sample->econtext, &isnull);
-	sample->nulls[sample->n] = isnull;
-	if (!isnull)
-		value = datumCopy(value, sample->typbyval, sample->typlen);
-	sample->values[sample->n++] = value;
+/* For qsort(): in the order of the table. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const RowPlace *x = a;
+	const RowPlace *y = b;
+
+	if (x->leaf != y->leaf)
+		return x->leaf < y->leaf ? -1 : 1;
+	return ItemPointerCompare((ItemPointer) &x->tid, (ItemPointer) &y->tid);
 }
 
-/* Evaluate member number n of def's expressions on rows of one table. */
-static void
-sample_table(ExprSample *sample, const GlperfIndexDef *def, int n, Oid relid,
-			 BlockNumber blocks)
+/*
+ * Sampled rows in the order in which they lie in the table: the correlation of
+ * an expression with it is one of its statistics.
+ */
+static RowPlace *
+order_rows(GlperfSample *sample)
 {
-	Relation	rel = relation_open(relid, AccessShareLock);
+	RowPlace   *places = palloc(sizeof(RowPlace) * (sample->nrows + 1));
 
-	if (relid != def->relid)
-		def = glperf_index_def_on_partition(def, relid);
-	if (def && RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
+	for (int i = 0; i < sample->nrows; i++)
 	{
-		sample->estate = CreateExecutorState();
-		sample->econtext = GetPerTupleExprContext(sample->estate);
-		sample->expr = ExecPrepareExpr((Expr *) list_nth(def->exprs, n),
-									   sample->estate);
-		(void) glperf_sample_rows(rel, blocks, GLPERF_BLOCKS_SPREAD, take_row,
-								  sample);
-		FreeExecutorState(sample->estate);
+		places[i].row = i;
+		places[i].leaf = sample->leaf[i];
+		places[i].tid = sample->tuples[i]->t_self;
 	}
-	relation_close(rel, NoLock);
+	qsort(places, sample->nrows, sizeof(RowPlace), compare_rows);
+	return places;
+}
+
+/* Evaluate an expression on every row of a sample. */
+static void
+evaluate(ExprSample *result, Node *expr, GlperfSample *sample)
+{
+	EState	   *estate = CreateExecutorState();
+	ExprContext *econtext = GetPerTupleExprContext(estate);
+	ExprState  *state = ExecPrepareExpr((Expr *) copyObject(expr), estate);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(sample->desc,
+													&TTSOpsHeapTuple);
+	RowPlace   *places = order_rows(sample);
+	int16		typlen;
+	bool		typbyval;
+
+	get_typlenbyval(exprType(expr), &typlen, &typbyval);
+	result->n = Min(sample->nrows, STATS_ROWS);
+	result->values = palloc(sizeof(Datum) * (result->n + 1));
+	result->nulls = palloc(sizeof(bool) * (result->n + 1));
+	econtext->ecxt_scantuple = slot;
+	for (int i = 0; i < result->n; i++)
+	{
+		int			place = (int) ((int64) i * sample->nrows / result->n);
+		Datum		value;
+
+		CHECK_FOR_INTERRUPTS();
+		ResetExprContext(econtext);
+		ExecStoreHeapTuple(sample->tuples[places[place].row], slot, false);
+		value = ExecEvalExprSwitchContext(state, econtext, &result->nulls[i]);
+		if (!result->nulls[i])
+			value = datumCopy(value, typbyval, typlen);
+		result->values[i] = value;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	FreeExecutorState(estate);
 }
 
 /* What a typanalyze function's callback asks for: value number row. */
@@ -202,43 +228,21 @@ glperf_whatif_analyse(Datum *sampled, bool *nulls, int n, Node *expr,
 	return stats->stats_valid ? make_statistic(stats) : NULL;
 }
 
-/* Statistics of member number n of def's expressions, or NULL. */
-static HeapTuple
-expression_statistic(const GlperfIndexDef *def, int n, Oid collation)
-{
-	Node	   *expr = list_nth(def->exprs, n);
-	ExprSample	sample = {0};
-	List	   *tables = list_make1_oid(def->relid);
-	int			leaves = 0;
-	ListCell   *lc;
-
-	if (get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE)
-		tables = find_all_inheritors(def->relid, AccessShareLock, NULL);
-	foreach(lc, tables)
-		if (RELKIND_HAS_STORAGE(get_rel_relkind(lfirst_oid(lc))))
-		leaves++;
-	get_typlenbyval(exprType(expr), &sample.typlen, &sample.typbyval);
-	sample.values = palloc(sizeof(Datum) * STATS_ROWS);
-	sample.nulls = palloc(sizeof(bool) * STATS_ROWS);
-	foreach(lc, tables)
-		sample_table(&sample, def, n, lfirst_oid(lc),
-					 Max(1, STATS_BLOCKS / Max(1, leaves)));
-	return glperf_whatif_analyse(sample.values, sample.nulls, sample.n, expr,
-								 collation, def->rows);
-}
-
 void
-glperf_whatif_set_stats(GlperfIndexDef *def)
+glperf_whatif_set_stats(GlperfIndexDef *def, GlperfSamples *samples)
 {
 	MemoryContext home = GetMemoryChunkContext(def);
 	MemoryContext scratch;
 	MemoryContext old;
+	GlperfSample *sample;
+	const char *why;
 	int			n = 0;
 
 	/* the planner does not ask a partial index for statistics */
-	if (def->exprs == NIL || def->pred != NIL || def->expr_stats != NIL ||
-		pg_class_aclcheck(def->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
-		check_enable_rls(def->relid, InvalidOid, true) == RLS_ENABLED)
+	if (def->exprs == NIL || def->pred != NIL || def->expr_stats != NIL)
+		return;
+	sample = glperf_sample_table(samples, def->relid, &why);
+	if (sample == NULL)
 		return;
 	scratch = AllocSetContextCreate(CurrentMemoryContext,
 									"glperf expression statistics",
@@ -246,12 +250,20 @@ glperf_whatif_set_stats(GlperfIndexDef *def)
 	for (int i = 0; i < def->nkeys; i++)
 	{
 		HeapTuple	stats = NULL;
+		ExprSample	values;
+		Node	   *expr;
 
 		if (def->attnum[i] != 0)
 			continue;
 		old = MemoryContextSwitchTo(scratch);
-		if (glperf_trust_run(list_nth(def->exprs, n)))
-			stats = expression_statistic(def, n, def->collation[i]);
+		expr = list_nth(def->exprs, n);
+		if (glperf_trust_run(expr))
+		{
+			evaluate(&values, expr, sample);
+			stats = glperf_whatif_analyse(values.values, values.nulls,
+										  values.n, expr, def->collation[i],
+										  def->rows);
+		}
 		MemoryContextSwitchTo(home);
 		def->expr_stats = lappend(def->expr_stats,
 								  stats ? heap_copytuple(stats) : NULL);

@@ -21,15 +21,16 @@ typedef struct GlperfProbes
 /*
  * glperf_whatif_set_stats -- what ANALYZE would say about def's expressions
  *
- * Evaluates them on some rows of the table and keeps the result in
- * def->expr_stats, in def's own memory context.  Leaves out expressions that
- * call code which the current role had better not run (glperf_trust_run()),
- * and tables that it may not read in full.  Locks the table in ACCESS SHARE
- * mode.
+ * Evaluates them on the sampled rows of the table and keeps the result in
+ * def->expr_stats, in def's own memory context.  Leaves out tables of which
+ * there is no sample, and expressions that call code which the current role
+ * had better not run (glperf_trust_run()).
  *
  * Errors:	those of the expressions, as CREATE INDEX would raise them.
  */
-extern void glperf_whatif_set_stats(GlperfIndexDef *def);
+struct GlperfSamples;
+extern void glperf_whatif_set_stats(GlperfIndexDef *def,
+									struct GlperfSamples *samples);
 
 /*
  * glperf_whatif_analyse -- what ANALYZE would say about n values of expr
