@@ -35,9 +35,7 @@ PG_FUNCTION_INFO_V1(glperf_database_latency);
 PG_FUNCTION_INFO_V1(glperf_error_counts);
 PG_FUNCTION_INFO_V1(glperf_endpoint_latency);
 PG_FUNCTION_INFO_V1(glperf_collector_status);
-PG_FUNCTION_INFO_V1(glperf_latency_percentile);
 PG_FUNCTION_INFO_V1(glperf_recent_latency);
-PG_FUNCTION_INFO_V1(glperf_histogram_subtract);
 PG_FUNCTION_INFO_V1(glperf_wait_counts);
 PG_FUNCTION_INFO_V1(glperf_connection_peaks);
 
@@ -280,86 +278,6 @@ glperf_collector_status(PG_FUNCTION_ARGS)
 	nulls[9] = glperf_worker_pid() == 0;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  values, nulls)));
-}
-
-/* Cells of an array argument; raises an error unless it is a histogram. */
-static uint64
-get_cells(ArrayType *array, uint64 *cells)
-{
-	uint64		total = 0;
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
-
-	deconstruct_array(array, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE,
-					  &elements, &nulls, &n);
-	if (n != GLPERF_HIST_CELLS)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("histogram must have %d cells, not %d",
-						GLPERF_HIST_CELLS, n),
-				 errhint("Pass the column cells of glperf.statement_latency() or the difference of two of them, element by element.")));
-	for (int i = 0; i < n; i++)
-	{
-		int64		count = nulls[i] ? 0 : DatumGetInt64(elements[i]);
-
-		if (count < 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("histogram has a negative count in cell %d", i + 1),
-					 errhint("Subtract the earlier reading from the later one.")));
-		cells[i] = (uint64) count;
-		total += cells[i];
-	}
-	return total;
-}
-
-/* Percentile of an array of cells, such as the difference of two readings. */
-Datum
-glperf_latency_percentile(PG_FUNCTION_ARGS)
-{
-	double		p = PG_GETARG_FLOAT8(1);
-	uint64		cells[GLPERF_HIST_CELLS];
-	uint64		total;
-	double		ms;
-
-	if (isnan(p) || p <= 0 || p > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("percentile must be above 0 and at most 1"),
-				 errhint("For the 95th percentile pass 0.95.")));
-	total = get_cells(PG_GETARG_ARRAYTYPE_P(0), cells);
-	ms = glperf_histogram_percentile(cells, total, 0, p);
-	if (isnan(ms))
-		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(ms);
-}
-
-/*
- * Difference of two arrays of cells.  A cell that shrank tells that counting
- * began anew; then everything in the later one is new.
- */
-Datum
-glperf_histogram_subtract(PG_FUNCTION_ARGS)
-{
-	uint64		later[GLPERF_HIST_CELLS];
-	uint64		earlier[GLPERF_HIST_CELLS];
-	Datum		result[GLPERF_HIST_CELLS];
-	bool		anew = false;
-
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	if (PG_ARGISNULL(1))
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	get_cells(PG_GETARG_ARRAYTYPE_P(0), later);
-	get_cells(PG_GETARG_ARRAYTYPE_P(1), earlier);
-	for (int i = 0; i < GLPERF_HIST_CELLS; i++)
-		anew |= later[i] < earlier[i];
-	for (int i = 0; i < GLPERF_HIST_CELLS; i++)
-		result[i] = Int64GetDatum((int64) (later[i] - (anew ? 0 : earlier[i])));
-	PG_RETURN_ARRAYTYPE_P(construct_array(result, GLPERF_HIST_CELLS, INT8OID,
-										  sizeof(int64), true,
-										  TYPALIGN_DOUBLE));
 }
 
 /* One row: what happened in the last so many seconds. */

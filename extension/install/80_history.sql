@@ -8,6 +8,37 @@ AS 'MODULE_PATHNAME', 'glperf_histogram_subtract';
 COMMENT ON FUNCTION histogram_subtract(int8[], int8[]) IS
 'What a histogram, the column cells of glperf.statement_latency(), has counted since an earlier reading; the later one itself when the earlier is NULL or the counts began anew in between.';
 
+CREATE FUNCTION histogram_pack(cells int8[]) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_histogram_pack';
+COMMENT ON FUNCTION histogram_pack(int8[]) IS
+'A histogram in the form that the history keeps, of some twenty bytes; glperf.histogram_sum() reads it.';
+
+CREATE FUNCTION histogram_add(state internal, packed bytea) RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_histogram_add';
+COMMENT ON FUNCTION histogram_add(internal, bytea) IS
+'Part of glperf.histogram_sum().';
+
+CREATE FUNCTION histogram_total(state internal) RETURNS int8[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_histogram_total';
+COMMENT ON FUNCTION histogram_total(internal) IS
+'Part of glperf.histogram_sum().';
+
+CREATE AGGREGATE histogram_sum(bytea) (
+	SFUNC = histogram_add,
+	STYPE = internal,
+	SSPACE = 1928,
+	FINALFUNC = histogram_total,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE histogram_sum(bytea) IS
+'Sum of packed histograms, such as the column cells of glperf.history_statement over several windows, as glperf.latency_percentile() takes it; NULL if one of them is NULL.';
+
 CREATE TABLE history_snapshot (
 	taken_at timestamptz NOT NULL PRIMARY KEY,
 	window_s float8,
@@ -31,7 +62,8 @@ CREATE TABLE history_statement (
 	total_ms float8 NOT NULL,
 	p50_ms float8,
 	p95_ms float8,
-	p99_ms float8
+	p99_ms float8,
+	cells bytea
 );
 CREATE INDEX history_statement_taken_at ON history_statement
 	USING brin (taken_at) WITH (pages_per_range = 16, autosummarize = on);
@@ -49,6 +81,7 @@ COMMENT ON COLUMN history_statement.total_ms IS 'Time of all of them, in millise
 COMMENT ON COLUMN history_statement.p50_ms IS 'Median in milliseconds; NULL where glperf is not preloaded, as p95_ms and p99_ms.';
 COMMENT ON COLUMN history_statement.p95_ms IS '95th percentile in milliseconds.';
 COMMENT ON COLUMN history_statement.p99_ms IS '99th percentile in milliseconds.';
+COMMENT ON COLUMN history_statement.cells IS 'Histogram of latency, packed: percentiles over several windows are glperf.latency_percentile(glperf.histogram_sum(cells), 0.95), see glperf.history_latency().';
 
 CREATE TABLE history_database (
 	taken_at timestamptz NOT NULL,
@@ -60,7 +93,8 @@ CREATE TABLE history_database (
 	total_ms float8 NOT NULL,
 	p50_ms float8,
 	p95_ms float8,
-	p99_ms float8
+	p99_ms float8,
+	cells bytea
 );
 CREATE INDEX history_database_taken_at ON history_database
 	USING brin (taken_at) WITH (pages_per_range = 16, autosummarize = on);
@@ -76,6 +110,7 @@ COMMENT ON COLUMN history_database.total_ms IS 'Time of all of them, in millisec
 COMMENT ON COLUMN history_database.p50_ms IS 'Median in milliseconds.';
 COMMENT ON COLUMN history_database.p95_ms IS '95th percentile in milliseconds.';
 COMMENT ON COLUMN history_database.p99_ms IS '99th percentile in milliseconds.';
+COMMENT ON COLUMN history_database.cells IS 'Histogram of latency, packed, as in glperf.history_statement.';
 
 -- The reading that the next window begins with.  It is worth nothing after a
 -- crash, because the counters begin anew then.
@@ -88,6 +123,7 @@ CREATE UNLOGGED TABLE history_last (
 	errors int8,
 	total_ms float8 NOT NULL,
 	cells int8[],
+	since_at timestamptz,
 	PRIMARY KEY (queryid, userid, dbid, toplevel)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE history_last IS
@@ -100,6 +136,7 @@ COMMENT ON COLUMN history_last.calls IS 'Executions since counting began.';
 COMMENT ON COLUMN history_last.errors IS 'Of these, failed.';
 COMMENT ON COLUMN history_last.total_ms IS 'Time of all of them, in milliseconds.';
 COMMENT ON COLUMN history_last.cells IS 'Histogram of latency.';
+COMMENT ON COLUMN history_last.since_at IS 'When counting began; NULL where that is not known.';
 
 -- known to dumps, but without rows
 SELECT pg_catalog.pg_extension_config_dump('history_last', 'WHERE false');
@@ -123,30 +160,35 @@ AS $$
 			clock_timestamp() AS taken_at
 		FROM glperf.history_snapshot s
 	), r AS MATERIALIZED (
-		SELECT l.userid, l.dbid, l.queryid, l.toplevel, l.calls, l.errors, l.total_ms, l.cells
+		SELECT l.userid, l.dbid, l.queryid, l.toplevel, l.calls, l.errors, l.total_ms, l.cells,
+			l.since_at
 		FROM c, glperf.statement_latency(true) l WHERE l.queryid IS NOT NULL
 		UNION ALL
-		SELECT 0::oid, coalesce(d.dbid, 0::oid), 0, d.is_total, d.calls, d.errors, d.total_ms, d.cells
+		SELECT 0::oid, coalesce(d.dbid, 0::oid), 0, d.is_total, d.calls, d.errors, d.total_ms, d.cells,
+			pg_postmaster_start_time()
 		FROM glperf.database_latency(true) d WHERE d.is_total OR d.dbid IS NOT NULL
 		UNION ALL
-		SELECT p.userid, p.dbid, p.queryid, p.toplevel, p.calls, NULL, p.total_time_ms, NULL
+		SELECT p.userid, p.dbid, p.queryid, p.toplevel, p.calls, NULL, p.total_time_ms, NULL, p.stats_since
 		FROM glperf.statement_stats() p
 		WHERE NOT (SELECT preloaded FROM c) AND p.queryid IS NOT NULL
 	), d AS MATERIALIZED (
+		-- what began to count anew, or shrank, is new altogether
 		SELECT r.userid, r.dbid, r.queryid, r.toplevel,
-			CASE WHEN r.calls >= l.calls THEN r.calls - l.calls ELSE r.calls END AS calls,
-			CASE WHEN r.calls >= l.calls THEN r.errors - l.errors ELSE r.errors END AS errors,
-			CASE WHEN r.calls >= l.calls THEN greatest(r.total_ms - l.total_ms, 0) ELSE r.total_ms END AS total_ms,
+			r.calls - coalesce(l.calls, 0) AS calls,
+			r.errors - coalesce(l.errors, 0) AS errors,
+			greatest(r.total_ms - coalesce(l.total_ms, 0), 0) AS total_ms,
 			glperf.histogram_subtract(r.cells, l.cells) AS cells
-		FROM r LEFT JOIN glperf.history_last l USING (queryid, userid, dbid, toplevel)
+		FROM r LEFT JOIN glperf.history_last l
+			ON (l.queryid, l.userid, l.dbid, l.toplevel) = (r.queryid, r.userid, r.dbid, r.toplevel)
+			AND l.since_at IS NOT DISTINCT FROM r.since_at AND l.calls <= r.calls
 		WHERE r.calls IS DISTINCT FROM l.calls
 	), keep AS (
 		INSERT INTO glperf.history_last AS l
-		SELECT r.userid, r.dbid, r.queryid, r.toplevel, r.calls, r.errors, r.total_ms, r.cells
+		SELECT r.userid, r.dbid, r.queryid, r.toplevel, r.calls, r.errors, r.total_ms, r.cells, r.since_at
 		FROM r JOIN d USING (queryid, userid, dbid, toplevel)
 		ON CONFLICT (queryid, userid, dbid, toplevel) DO UPDATE
-		SET calls = EXCLUDED.calls, errors = EXCLUDED.errors,
-			total_ms = EXCLUDED.total_ms, cells = EXCLUDED.cells
+		SET calls = EXCLUDED.calls, errors = EXCLUDED.errors, total_ms = EXCLUDED.total_ms,
+			cells = EXCLUDED.cells, since_at = EXCLUDED.since_at
 	), forget AS (
 		DELETE FROM glperf.history_last l
 		WHERE NOT EXISTS (SELECT FROM r WHERE (r.queryid, r.userid, r.dbid, r.toplevel)
@@ -157,7 +199,8 @@ AS $$
 			d.queryid, d.toplevel, d.calls, d.errors, d.total_ms,
 			glperf.latency_percentile(d.cells, 0.5),
 			glperf.latency_percentile(d.cells, 0.95),
-			glperf.latency_percentile(d.cells, 0.99)
+			glperf.latency_percentile(d.cells, 0.99),
+			glperf.histogram_pack(d.cells)
 		FROM w, d LEFT JOIN pg_database b ON b.oid = d.dbid
 		WHERE d.queryid <> 0 AND w.window_s > 0
 			AND EXISTS (SELECT FROM glperf.history_last)
@@ -167,9 +210,10 @@ AS $$
 			d.calls / w.window_s, d.total_ms,
 			glperf.latency_percentile(d.cells, 0.5),
 			glperf.latency_percentile(d.cells, 0.95),
-			glperf.latency_percentile(d.cells, 0.99)
+			glperf.latency_percentile(d.cells, 0.99),
+			glperf.histogram_pack(d.cells)
 		FROM w, d LEFT JOIN pg_database b ON b.oid = d.dbid
-		WHERE d.queryid = 0 AND w.window_s > 0
+		WHERE d.queryid = 0 AND w.window_s > 0 AND (d.toplevel OR b.oid IS NOT NULL)
 			AND EXISTS (SELECT FROM glperf.history_last)
 	)
 	INSERT INTO glperf.history_snapshot
@@ -182,7 +226,7 @@ AS $$
 		SELECT greatest(
 			now() - make_interval(secs => retention_days * 86400),
 			CASE WHEN pg_relation_size('glperf.history_statement') > max_bytes / 2
-				AND (SELECT count(*) FROM glperf.history_statement) * 100 > max_bytes / 2
+				AND (SELECT count(*) FROM glperf.history_statement) * 150 > max_bytes / 2
 				THEN (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY taken_at)
 					FROM glperf.history_snapshot) END) AS at
 	), a AS (
@@ -200,13 +244,56 @@ $$;
 COMMENT ON FUNCTION snapshot(float8, int8) IS
 'Keeps what every statement did since the last call in glperf.history_statement and glperf.history_database, and forgets what is older than retention_days or, when there is more than about max_bytes, the older half. Returns the number of statements kept; the first call only notes where counting begins. Reads the collector, or pg_stat_statements where glperf is not preloaded. The collector calls it in glperf.history_database; otherwise call it from cron.';
 
+CREATE FUNCTION history_latency(
+	after_at timestamptz, until_at timestamptz DEFAULT 'infinity',
+	OUT scope text, OUT role text, OUT database text, OUT queryid int8,
+	OUT toplevel bool, OUT windows int8, OUT begins_at timestamptz,
+	OUT ends_at timestamptz, OUT calls int8, OUT errors int8,
+	OUT total_ms float8, OUT mean_ms float8, OUT p50_ms float8,
+	OUT p95_ms float8, OUT p99_ms float8)
+RETURNS SETOF record
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH h AS (
+		SELECT 'statement' AS scope, s.role, s.database, s.queryid, s.toplevel,
+			s.taken_at, s.window_s, s.calls, s.errors, s.total_ms, s.cells
+		FROM glperf.history_statement s
+		UNION ALL
+		SELECT CASE WHEN d.database IS NULL THEN 'all' ELSE 'database' END,
+			NULL, d.database, NULL, true,
+			d.taken_at, d.window_s, d.calls, d.errors, d.total_ms, d.cells
+		FROM glperf.history_database d
+	), s AS (
+		SELECT h.scope, h.role, h.database, h.queryid, h.toplevel,
+			count(*) AS windows,
+			min(h.taken_at - make_interval(secs => h.window_s)) AS begins_at,
+			max(h.taken_at) AS ends_at,
+			sum(h.calls)::int8 AS calls, sum(h.errors)::int8 AS errors,
+			sum(h.total_ms) AS total_ms,
+			glperf.histogram_sum(h.cells) AS cells
+		FROM h
+		WHERE h.taken_at > after_at AND h.taken_at <= until_at
+		GROUP BY h.scope, h.role, h.database, h.queryid, h.toplevel
+	)
+	SELECT s.scope, s.role, s.database, s.queryid, s.toplevel, s.windows,
+		s.begins_at, s.ends_at, s.calls, s.errors, s.total_ms,
+		s.total_ms / nullif(s.calls, 0),
+		glperf.latency_percentile(s.cells, 0.5),
+		glperf.latency_percentile(s.cells, 0.95),
+		glperf.latency_percentile(s.cells, 0.99)
+	FROM s
+$$;
+COMMENT ON FUNCTION history_latency(timestamptz, timestamptz) IS
+'Latency over any stretch of the history: the windows that ended after after_at and no later than until_at, added up; begins_at and ends_at tell what they cover of it. One row per statement (scope statement), per database (scope database, top level only) and for all databases (scope all). Percentiles are those of all executions, off by at most 5 %; NULL where glperf was not preloaded all the time.';
+
 CREATE VIEW query_regressions AS
 WITH h AS (
 	SELECT s.role, s.database, s.queryid, s.toplevel,
 		s.taken_at OPERATOR(pg_catalog.>) (pg_catalog.now() - '1 day'::interval) AS is_now,
 		pg_catalog.sum(s.calls)::int8 AS calls,
 		pg_catalog.sum(s.total_ms) AS total_ms,
-		pg_catalog.sum(s.p95_ms * s.calls) / NULLIF(pg_catalog.sum(s.calls) FILTER (WHERE s.p95_ms IS NOT NULL), 0) AS p95_ms
+		glperf.latency_percentile(glperf.histogram_sum(s.cells), 0.95) AS p95_ms
 	FROM glperf.history_statement AS s
 	WHERE s.taken_at > pg_catalog.now() - '1 day'::interval
 		OR (s.taken_at > pg_catalog.now() - '8 days'::interval
@@ -234,13 +321,19 @@ COMMENT ON COLUMN query_regressions.calls IS 'Executions in the last day.';
 COMMENT ON COLUMN query_regressions.calls_before IS 'Executions in the same day a week earlier.';
 COMMENT ON COLUMN query_regressions.mean_ms IS 'Mean time in the last day, in milliseconds.';
 COMMENT ON COLUMN query_regressions.mean_before_ms IS 'Mean time a week earlier, in milliseconds.';
-COMMENT ON COLUMN query_regressions.p95_ms IS '95th percentile in milliseconds, mean of the windows weighted by calls; NULL where glperf is not preloaded.';
+COMMENT ON COLUMN query_regressions.p95_ms IS '95th percentile in milliseconds; NULL where glperf was not preloaded all the time.';
 COMMENT ON COLUMN query_regressions.p95_before_ms IS 'The same a week earlier.';
 COMMENT ON COLUMN query_regressions.mean_ratio IS 'How many times as long it takes now; NULL if it took no time before.';
 COMMENT ON COLUMN query_regressions.lost_ms IS 'Time lost by being slower in the last day, in milliseconds; negative: gained.';
 
 REVOKE ALL ON FUNCTION histogram_subtract(int8[], int8[]),
+	histogram_pack(int8[]), histogram_add(internal, bytea),
+	histogram_total(internal), histogram_sum(bytea),
+	history_latency(timestamptz, timestamptz),
 	snapshot(float8, int8) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION histogram_subtract(int8[], int8[]) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION histogram_subtract(int8[], int8[]),
+	histogram_pack(int8[]), histogram_add(internal, bytea),
+	histogram_total(internal), histogram_sum(bytea),
+	history_latency(timestamptz, timestamptz) TO pg_monitor;
 GRANT SELECT ON history_snapshot, history_statement, history_database,
 	query_regressions TO pg_monitor;
