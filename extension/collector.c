@@ -35,6 +35,7 @@
 #include "errors.h"
 #include "guc.h"
 #include "host.h"
+#include "received.h"
 #include "samples.h"
 #include "waits.h"
 #include "worker.h"
@@ -104,6 +105,7 @@ request_shmem(void)
 	RequestAddinShmemSpace(glperf_worker_shmem_size());
 	RequestAddinShmemSpace(glperf_history_shmem_size());
 	RequestAddinShmemSpace(glperf_host_shmem_size());
+	RequestAddinShmemSpace(glperf_received_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, GLPERF_LOCK_COUNT);
 }
 
@@ -123,6 +125,7 @@ startup_shmem(void)
 	glperf_worker_shmem_startup();
 	glperf_history_shmem_startup();
 	glperf_host_shmem_startup();
+	glperf_received_shmem_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 

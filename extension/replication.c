@@ -50,33 +50,43 @@ typedef struct WalScan
 	TimeLineID	tli;			/* newest timeline of this node's WAL */
 	XLogRecPtr	limit;			/* end of the WAL that may be read */
 	bool		reached_limit;	/* the reader asked for more than that */
+	bool		open_ended;		/* where WAL ends is for the reader to find */
 } WalScan;
 
 PG_FUNCTION_INFO_V1(glperf_wal_position);
 PG_FUNCTION_INFO_V1(glperf_commit_after);
 
 /*
- * The end of the WAL that this node can hand on, and its timeline.  On a
+ * Find the end of the WAL that this node can hand on, and its timeline.  On a
  * standby that is what it has flushed or (from an archive) replayed.
+ *
+ * A standby that was restarted does not know what it had received before, as
+ * long as it isn't connected.  What lies in its files behind the last record
+ * that was replayed tells by itself whether it is the next one.
  */
-static XLogRecPtr
-readable_wal_end(TimeLineID *tli)
+static void
+set_readable_end(WalScan *scan)
 {
 	XLogRecPtr	received;
-	XLogRecPtr	replayed;
 	TimeLineID	received_tli;
 
 	if (!RecoveryInProgress())
-		return wal_flush_position(tli);
-
-	replayed = GetXLogReplayRecPtr(tli);
-	received = GetWalRcvFlushRecPtr(NULL, &received_tli);
-	if (received > replayed)
 	{
-		*tli = Max(*tli, received_tli);
-		return received;
+		scan->limit = wal_flush_position(&scan->tli);
+		return;
 	}
-	return replayed;
+	scan->limit = GetXLogReplayRecPtr(&scan->tli);
+	received = GetWalRcvFlushRecPtr(NULL, &received_tli);
+	if (received > scan->limit)
+	{
+		scan->tli = Max(scan->tli, received_tli);
+		scan->limit = received;
+	}
+	else if (!WalRcvStreaming())
+	{
+		scan->open_ended = true;
+		scan->limit += GLPERF_WAL_SCAN_BYTES + XLOG_BLCKSZ;
+	}
 }
 
 /*
@@ -200,7 +210,7 @@ glperf_commit_after(PG_FUNCTION_ARGS)
 		tupdesc->natts != lengthof(values))
 		elog(ERROR, "unexpected result type of glperf.commit_after");
 
-	scan.limit = readable_wal_end(&scan.tli);
+	set_readable_end(&scan);
 	if (start >= scan.limit)
 		scan.reached_limit = true;
 	else if (!XLogRecPtrIsInvalid(start))
@@ -234,7 +244,7 @@ glperf_commit_after(PG_FUNCTION_ARGS)
 
 	values[0] = TimestampTzGetDatum(at);
 	nulls[0] = !found;
-	values[1] = BoolGetDatum(found || scan.reached_limit);
+	values[1] = BoolGetDatum(found || scan.reached_limit || scan.open_ended);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  values, nulls)));
 }

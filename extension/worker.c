@@ -28,6 +28,7 @@
 #include "errors.h"
 #include "guc.h"
 #include "host.h"
+#include "received.h"
 #include "waits.h"
 #include "worker.h"
 
@@ -294,6 +295,7 @@ glperf_worker_main(Datum arg)
 			next_totals = now + TOTALS_INTERVAL_US;
 		}
 		next_history = glperf_history_run(now, next_history);
+		glperf_received_note();
 		if (glperf_wait_interval_ms > 0)
 		{
 			glperf_waits_sample();

@@ -5,9 +5,10 @@
 use strict;
 use warnings;
 
-use IO::Select;
-use IO::Socket::UNIX;
-use POSIX ();
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfProxy;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -26,8 +27,8 @@ $primary->safe_psql('postgres', 'CREATE EXTENSION glperf; CREATE TABLE t (x int)
 $primary->backup('base');
 
 my $dir = PostgreSQL::Test::Utils::tempdir_short();
-my $proxy = start_proxy("$dir/.s.PGSQL.1",
-	$primary->host . '/.s.PGSQL.' . $primary->port);
+my $proxy = GlperfProxy::start("$dir/.s.PGSQL.1",
+	$primary->host . '/.s.PGSQL.' . $primary->port, $rate);
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
 $standby->append_conf('postgresql.conf',
@@ -123,64 +124,3 @@ $standby->stop('immediate');
 $primary->stop('immediate');
 kill 'TERM', $proxy;
 done_testing();
-
-# Forwards connections from one socket to another in a process of its own,
-# slowly towards the client after SIGUSR1, fast again after SIGUSR2.
-sub start_proxy
-{
-	my ($from, $to) = @_;
-	my $listen = IO::Socket::UNIX->new(Local => $from, Listen => 5)
-	  or die "could not listen on $from: $!";
-	my $pid = fork // die "could not fork: $!";
-	return $pid if $pid;
-
-	my $slow = 0;
-	local $SIG{USR1} = sub { $slow = 1 };
-	local $SIG{USR2} = sub { $slow = 0 };
-	local $SIG{PIPE} = 'IGNORE';
-	local $SIG{TERM} = sub { POSIX::_exit(0) };
-	my %peer;
-	my $select = IO::Select->new($listen);
-	my %from_server;
-	while (1)
-	{
-		foreach my $socket ($select->can_read(1))
-		{
-			if ($socket == $listen)
-			{
-				my $client = $listen->accept or next;
-				my $server = IO::Socket::UNIX->new(Peer => $to);
-				if (!$server)
-				{
-					close $client;
-					next;
-				}
-				$peer{$client} = $server;
-				$peer{$server} = $client;
-				$from_server{$server} = 1;
-				$select->add($client, $server);
-				next;
-			}
-			my $other = $peer{$socket} or next;
-			my $held = $slow && $from_server{$socket};
-			my $got = sysread($socket, my $data, $held ? $rate / 20 : 65536);
-			my $sent = 0;
-			while ($got && $sent < $got)
-			{
-				my $n = syswrite($other, $data, $got - $sent, $sent);
-				next if !defined $n && $!{EINTR};
-				last if !$n;
-				$sent += $n;
-			}
-			next if !defined $got && $!{EINTR};
-			if (!$got || $sent < $got)
-			{
-				$select->remove($socket, $other);
-				delete @peer{ $socket, $other };
-				close $_ foreach $socket, $other;
-				next;
-			}
-			select(undef, undef, undef, $got / $rate) if $held;
-		}
-	}
-}

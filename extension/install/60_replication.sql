@@ -46,6 +46,16 @@ $$;
 COMMENT ON FUNCTION position_age_s(pg_lsn) IS
 'Seconds since the first commit at or after a WAL position: how stale a node is that has replayed exactly up to it. 0: no commit lies behind the position. NULL: not known (see commit_after).';
 
+CREATE FUNCTION upstream_passed(
+	lsn pg_lsn,
+	OUT after_at timestamptz,
+	OUT by_at timestamptz)
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_upstream_passed';
+COMMENT ON FUNCTION upstream_passed(pg_lsn) IS
+'When the WAL of this standby''s upstream went past a position: after after_at and no later than by_at, by upstream''s clock, as its messages told before the WAL itself arrived. Steps of a quarter of a second in the last hour. NULL where that isn''t known: nothing behind the position was announced, or glperf is not in shared_preload_libraries.';
+
 CREATE FUNCTION subscription_errors(
 	OUT subid oid,
 	OUT apply_errors int8,
@@ -120,10 +130,16 @@ WITH setting AS MATERIALIZED (
 		-- ahead of ours stamps its messages and its commits alike; one that
 		-- seems to run behind may as well be far away, so leave that.
 		CASE
-			WHEN NOT n.in_recovery OR n.current_lsn <= n.replay_lsn THEN 0
+			WHEN NOT n.in_recovery
+				OR n.connected AND n.current_lsn <= n.replay_lsn THEN 0
 			ELSE glperf.position_age_s(n.replay_lsn)
 				+ coalesce(greatest(- n.clock_offset_s, 0), 0)
 		END AS pending_s,
+		-- WAL that has not arrived: the collector knows when it was announced.
+		extract(epoch FROM pg_catalog.clock_timestamp() - u.by_at)::float8
+			+ coalesce(greatest(- n.clock_offset_s, 0), 0) AS passed_s,
+		extract(epoch FROM pg_catalog.clock_timestamp() - u.after_at)::float8
+			+ coalesce(greatest(- n.clock_offset_s, 0), 0) AS not_passed_s,
 		-- A receiver asks for a sign of life after half its timeout.
 		n.connected AND s.receiver_timeout_s > 0
 			AND n.message_age_s > s.receiver_timeout_s * 0.5 + 1 AS stalled,
@@ -133,10 +149,18 @@ WITH setting AS MATERIALIZED (
 	FROM node AS n
 	CROSS JOIN setting AS s
 	CROSS JOIN glperf.threshold AS t
+	LEFT JOIN LATERAL glperf.upstream_passed(n.replay_lsn) AS u ON n.in_recovery
 	WHERE t.id = 'replication_lag'
+), known AS MATERIALIZED (
+	SELECT m.*,
+		CASE
+			WHEN m.pending_s > 0 OR NOT m.in_transit THEN m.pending_s
+			WHEN m.pending_s = 0 THEN m.passed_s
+		END AS known_s
+	FROM measured AS m
 ), bounded AS MATERIALIZED (
 	SELECT m.*,
-		m.pending_s IS NOT NULL AND NOT m.in_transit AS exact,
+		m.known_s IS NOT NULL AS exact,
 		greatest(m.pending_s, 0,
 			CASE WHEN m.in_transit THEN m.announced_s END) AS at_least_s,
 		-- The last replayed commit is always a bound, and the only one while
@@ -144,14 +168,17 @@ WITH setting AS MATERIALIZED (
 		-- existed when upstream last spoke.
 		CASE
 			WHEN NOT m.in_recovery THEN 0
-			WHEN m.pending_s IS NULL OR m.in_transit OR NOT m.connected
-				OR m.nothing_heard THEN m.last_xact_age_s
+			WHEN m.pending_s > 0 THEN m.pending_s
+			WHEN m.known_s IS NULL OR NOT m.connected OR m.nothing_heard
+				THEN m.last_xact_age_s
 			WHEN m.stalled OR m.silent THEN
 				least(greatest(m.pending_s, m.message_age_s),
 					  m.last_xact_age_s)
-			ELSE m.pending_s
+			WHEN m.pending_s = 0 AND m.in_transit THEN
+				greatest(m.known_s, least(m.not_passed_s, m.last_xact_age_s))
+			ELSE m.known_s
 		END AS at_most_s
-	FROM measured AS m
+	FROM known AS m
 ), stated AS MATERIALIZED (
 	SELECT b.*,
 		CASE
@@ -162,15 +189,18 @@ WITH setting AS MATERIALIZED (
 			WHEN b.silent OR b.nothing_heard THEN 'unknown'
 			WHEN b.replay_pause <> 'not paused' THEN 'paused'
 			WHEN glperf.verdict('replication_lag',
-					b.at_most_s - b.apply_delay_s) = 'ok' THEN 'ok'
+					coalesce(b.known_s, b.at_most_s) - b.apply_delay_s) = 'ok'
+				THEN 'ok'
 			ELSE 'behind'
 		END AS state
 	FROM bounded AS b
 ), judged AS (
 	SELECT b.*,
 		CASE
+			-- the oldest change that it lacks is known, whatever follows
+			WHEN b.pending_s > 0 THEN b.pending_s
 			WHEN b.state NOT IN ('primary', 'ok', 'behind', 'paused') THEN NULL
-			WHEN b.exact OR b.state = 'ok' THEN b.at_most_s
+			WHEN b.exact OR b.state = 'ok' THEN coalesce(b.known_s, b.at_most_s)
 		END AS lag_s,
 		CASE b.state
 			WHEN 'primary' THEN 'ok'
@@ -179,7 +209,7 @@ WITH setting AS MATERIALIZED (
 				CASE
 					WHEN b.exact THEN
 						glperf.verdict('replication_lag',
-									   b.at_most_s - b.apply_delay_s)
+									   b.known_s - b.apply_delay_s)
 					ELSE glperf.worse_status('warning',
 						glperf.verdict('replication_lag',
 									   b.at_least_s - b.apply_delay_s))
@@ -204,7 +234,7 @@ WITH setting AS MATERIALIZED (
 		END AS status,
 		CASE
 			WHEN b.exact THEN
-				pg_catalog.round(b.pending_s::numeric, 1)::text || ' s'
+				pg_catalog.round(b.known_s::numeric, 1)::text || ' s'
 			ELSE pg_catalog.format('%s to %s s',
 				pg_catalog.round(b.at_least_s::numeric, 1),
 				coalesce(pg_catalog.round(b.at_most_s::numeric, 1)::text,
@@ -866,9 +896,11 @@ COMMENT ON COLUMN health_replication.guide_section IS
 REVOKE ALL ON FUNCTION wal_position() FROM PUBLIC;
 REVOKE ALL ON FUNCTION commit_after(pg_lsn) FROM PUBLIC;
 REVOKE ALL ON FUNCTION position_age_s(pg_lsn) FROM PUBLIC;
+REVOKE ALL ON FUNCTION upstream_passed(pg_lsn) FROM PUBLIC;
 REVOKE ALL ON FUNCTION subscription_errors() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wal_position() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION commit_after(pg_lsn) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION position_age_s(pg_lsn) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION upstream_passed(pg_lsn) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION subscription_errors() TO pg_monitor;
 GRANT SELECT ON replication_lag, replication, health_replication TO pg_monitor;
