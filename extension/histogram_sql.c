@@ -21,6 +21,16 @@
 /* Bytes of a packed histogram at most: two numbers a cell. */
 #define PACKED_MAX (GLPERF_HIST_CELLS * 2 * 10)
 
+/*
+ * State of histogram_sum().  A histogram that isn't known makes the sum
+ * unknown: cells of a part of the calls would pass for those of all of them.
+ */
+typedef struct HistogramSum
+{
+	bool		unknown;
+	uint64		cells[GLPERF_HIST_CELLS];
+} HistogramSum;
+
 PG_FUNCTION_INFO_V1(glperf_latency_percentile);
 PG_FUNCTION_INFO_V1(glperf_histogram_subtract);
 PG_FUNCTION_INFO_V1(glperf_histogram_pack);
@@ -167,17 +177,7 @@ glperf_histogram_pack(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(result);
 }
 
-/*
- * Transition of the aggregate histogram_sum(): add a packed histogram.  One
- * that isn't known makes the sum unknown, which a marker of its own says:
- * cells of a part of the calls would pass for those of all of them.
- */
-typedef struct HistogramSum
-{
-	bool		unknown;
-	uint64		cells[GLPERF_HIST_CELLS];
-} HistogramSum;
-
+/* Transition of the aggregate histogram_sum(): add a packed histogram. */
 Datum
 glperf_histogram_add(PG_FUNCTION_ARGS)
 {

@@ -49,6 +49,8 @@ WHERE m.classid = 'pg_proc'::regclass
 					 false)
 	-- a statement means what it means on its author's search_path
 	AND p.proname <> 'whatif'
+	-- has no settings; its parts do
+	AND p.prokind <> 'a'
 ORDER BY 1;
 SELECT p.oid::regprocedure AS security_definer
 FROM members m JOIN pg_proc p ON p.oid = m.objid
@@ -58,6 +60,7 @@ SELECT p.oid::regprocedure AS language
 FROM members m JOIN pg_proc p ON p.oid = m.objid
 JOIN pg_language l ON l.oid = p.prolang
 WHERE m.classid = 'pg_proc'::regclass AND l.lanname NOT IN ('c', 'sql')
+	AND p.prokind <> 'a'
 	-- chooses its query by what the server has
 	AND p.proname <> 'subscription_errors'
 ORDER BY 1;
