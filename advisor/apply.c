@@ -39,6 +39,7 @@
 typedef enum StepResult
 {
 	STEP_DONE,
+	STEP_HELD,					/* a drop that takes --allow-drop */
 	STEP_FAILED,
 	STEP_SKIPPED
 } StepResult;
@@ -235,6 +236,13 @@ do_step(const AdvisorOptions *opts, Recommendation *rec, const char *step)
 	}
 	if (state.is_done)
 		return STEP_DONE;		/* an earlier run got this far */
+	if (strcmp(state.command, "drop index") == 0 && !opts->allow_drop &&
+		rec->steps_done > 0 && (strcmp(rec->action, "replace") == 0 ||
+								strcmp(rec->action, "merge") == 0))
+	{
+		rec->message = "the new index is there; what it takes the place of is dropped with --allow-drop";
+		return STEP_HELD;
+	}
 	if (strcmp(state.command, "other") == 0 ||
 		(strcmp(state.command, "drop index") == 0 && !opts->allow_drop))
 	{
@@ -311,9 +319,9 @@ apply_one(const AdvisorOptions *opts, Advice *advice, Recommendation *rec)
 		rec->steps_done++;
 	}
 	rec->apply_ms = now_ms() - start;
-	rec->outcome = result == STEP_DONE ? APPLY_DONE :
+	rec->outcome = result == STEP_DONE || result == STEP_HELD ? APPLY_DONE :
 		result == STEP_FAILED ? APPLY_FAILED : APPLY_SKIPPED;
-	if (result != STEP_DONE)
+	if (rec->outcome != APPLY_DONE)
 		log_failure(rec);
 }
 
@@ -407,7 +415,9 @@ apply_status(const AdvisorOptions *opts, const Advice *advice)
 
 		news = news || (outcome == APPLY_NOT_TRIED &&
 						history_shown(opts, &advice->recommendations[i]) &&
-						!advice->recommendations[i].match.is_suppressed);
+						!advice->recommendations[i].match.is_suppressed) ||
+			(outcome == APPLY_DONE && advice->recommendations[i].steps_done <
+			 advice->recommendations[i].steps.n);
 		partial = partial || outcome == APPLY_FAILED ||
 			outcome == APPLY_SKIPPED;
 	}

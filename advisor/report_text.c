@@ -217,6 +217,8 @@ print_outcome(FILE *out, const Recommendation *rec, int width)
 	{
 		fprintf(out, LABEL "done in %s, verified\n", "applied",
 				text_ms(rec->apply_ms));
+		if (rec->message != NULL)
+			text_wrap(out, INDENT, INDENT, rec->message, width);
 		return;
 	}
 	first = psprintf(LABEL "%s after %d of %d steps: ", "applied",

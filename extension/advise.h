@@ -202,11 +202,17 @@ extern bool glperf_advise_out_of_time(GlperfAdvice *advice, double share);
 #define GLPERF_SEARCH_SHARE		0.95
 
 /*
- * advise_upkeep.c: what else is to be done about the indexes that exist and
- * the statistics that the advice rests on.  Both append recommendations;
- * tables lacking statistics go to the front.
+ * advise_upkeep.c: statistics that the advice rests on.  Appends
+ * recommendations and puts them to the front.
  */
 extern void glperf_advise_statistics(GlperfAdvice *advice);
+
+/* Room for one more recommendation, at the end; moves those before it. */
+extern GlperfRecommendation *glperf_advise_append(GlperfAdvice *advice);
+
+/*
+ * advise_replace.c: existing indexes to replace, merge, drop or rebuild.
+ */
 extern void glperf_advise_drops(GlperfAdvice *advice);
 
 /*

@@ -1,18 +1,14 @@
 /*
  * advise_upkeep.c
- *		What else is to be done: statistics to gather, indexes to drop.
+ *		Statistics to gather and to create.
  *
- * Drops come from glperf.index_usage, which knows all the reasons to keep an
- * index; one more is known only here: that the plan of a recorded statement
- * relies on it.  Statistics come first, since a plan made without them says
- * little about an index.
+ * They come first, since a plan made without them says little about an index.
  */
 #include "advise.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/pg_class.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -33,18 +29,8 @@
  */
 #define STALE_MS		3600000
 
-static const char *const drops_query =
-"SELECT i.schema_name, i.table_name, i.index_name, i.size_bytes, i.verdict,"
-"  i.reason, i.drop_ddl, i.undo_ddl, c.oid"
-" FROM glperf.index_usage i"
-" JOIN pg_namespace n ON n.nspname = i.schema_name"
-" JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = i.index_name"
-" WHERE i.drop_ddl IS NOT NULL"
-" ORDER BY i.size_bytes DESC, i.schema_name, i.index_name";
-
-/* Make room for one more recommendation at the end. */
-static GlperfRecommendation *
-append_recommendation(GlperfAdvice *advice)
+GlperfRecommendation *
+glperf_advise_append(GlperfAdvice *advice)
 {
 	MemoryContext old = MemoryContextSwitchTo(advice->context);
 	GlperfRecommendation *rec;
@@ -58,47 +44,6 @@ append_recommendation(GlperfAdvice *advice)
 	rec->confidence = "high";
 	MemoryContextSwitchTo(old);
 	return rec;
-}
-
-/* One row of drops_query. */
-static void
-add_drop(GlperfAdvice *advice, HeapTuple row, TupleDesc desc)
-{
-	bool		isnull;
-	Oid			index = DatumGetObjectId(SPI_getbinval(row, desc, 9, &isnull));
-	char	   *verdict = SPI_getvalue(row, desc, 5);
-	GlperfRecommendation *rec;
-
-	/* nobody has scanned it, yet a recorded statement would */
-	if (strcmp(verdict, "unused") == 0 &&
-		list_member_oid(advice->real_used, index))
-		return;
-	rec = append_recommendation(advice);
-	rec->action = "drop";
-	rec->schema = SPI_getvalue(row, desc, 1);
-	rec->table = SPI_getvalue(row, desc, 2);
-	rec->name = SPI_getvalue(row, desc, 3);
-	rec->size = (double) DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
-	rec->ddl = SPI_getvalue(row, desc, 7);
-	rec->undo = SPI_getvalue(row, desc, 8);
-	rec->steps = list_make1(rec->ddl);
-	rec->reasons = list_make2(verdict, SPI_getvalue(row, desc, 6));
-}
-
-void
-glperf_advise_drops(GlperfAdvice *advice)
-{
-	MemoryContext old;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	if (SPI_execute(drops_query, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read glperf.index_usage");
-	old = MemoryContextSwitchTo(advice->context);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		add_drop(advice, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
-	MemoryContextSwitchTo(old);
-	SPI_finish();
 }
 
 /* Was the table analysed within the last ms milliseconds? */
@@ -178,7 +123,7 @@ add_analyze(GlperfAdvice *advice, Oid relid, char *fault)
 		rec->reasons = lappend(rec->reasons,
 							   "the table's statistics are missing or stale: analyse it and ask again first");
 	}
-	rec = append_recommendation(advice);
+	rec = glperf_advise_append(advice);
 	rec->action = "analyze";
 	rec->schema = schema;
 	rec->table = table;
@@ -297,7 +242,7 @@ add_missing_statistics(GlperfAdvice *advice)
 		old = MemoryContextSwitchTo(advice->context);
 		explain_statistics(advice, &job);
 		MemoryContextSwitchTo(old);
-		*append_recommendation(advice) = rec;
+		*glperf_advise_append(advice) = rec;
 		move_to_front(advice);
 	}
 }

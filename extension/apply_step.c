@@ -114,6 +114,27 @@ target_analyze(const VacuumStmt *stmt, DdlTarget *target)
 	target->table_name = rel->relation->relname;
 }
 
+/* REINDEX INDEX CONCURRENTLY of one schema-qualified index. */
+static void
+target_reindex(const ReindexStmt *stmt, DdlTarget *target)
+{
+	bool		concurrently = false;
+	ListCell   *lc;
+
+	foreach(lc, stmt->params)
+		if (strcmp(lfirst_node(DefElem, lc)->defname, "concurrently") == 0 &&
+			lfirst_node(DefElem, lc)->arg == NULL)
+		concurrently = true;
+	if (stmt->kind != REINDEX_OBJECT_INDEX || stmt->relation == NULL ||
+		stmt->relation->schemaname == NULL || !concurrently ||
+		list_length(stmt->params) != 1)
+		return;
+	target->command = "reindex";
+	target->is_concurrent = true;
+	target->schema_name = stmt->relation->schemaname;
+	target->index_name = stmt->relation->relname;
+}
+
 /* Classify one raw parse tree. */
 static void
 classify_statement(Node *stmt, DdlTarget *target)
@@ -132,6 +153,9 @@ classify_statement(Node *stmt, DdlTarget *target)
 			break;
 		case T_VacuumStmt:
 			target_analyze((VacuumStmt *) stmt, target);
+			break;
+		case T_ReindexStmt:
+			target_reindex((ReindexStmt *) stmt, target);
 			break;
 		case T_CreateStatsStmt:
 			if (!((CreateStatsStmt *) stmt)->if_not_exists)

@@ -143,6 +143,18 @@ extern GlperfCover glperf_index_covers(const GlperfIndex *x,
 									   const GlperfIndex *y);
 
 /*
+ * glperf_index_suppose -- judge glperf.index_usage as if indexes existed
+ *
+ * indexes:	List of GlperfIndex * without an OID, and with a guard; NIL to judge
+ *			what exists
+ *
+ * Holds until the next call, in this session; the caller resets it, errors or
+ * not.  Supposed indexes take the place of others by the same rules as real
+ * ones, and are not among the rows.
+ */
+extern void glperf_index_suppose(List *indexes);
+
+/*
  * glperf_index_supports_foreign_key -- does the index find the referencing
  * rows of a foreign key?
  */

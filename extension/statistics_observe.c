@@ -342,6 +342,10 @@ expression_side(PlannerInfo *root, RelOptInfo *rel, Node *clause)
 	}
 	if (left == NULL || !is_value(rel, right))
 		return NULL;
+	/* nearly all rows differ from a value, and no index finds them */
+	if (IsA(clause, OpExpr) &&
+		get_oprrest(((OpExpr *) clause)->opno) == F_NEQSEL)
+		return NULL;
 	left = strip(left);
 	if (IsA(left, Var) || !bms_equal(pull_varnos(root, left), rel->relids) ||
 		contain_mutable_functions(left) || contain_subplans(left) ||

@@ -9,6 +9,7 @@ FROM unnest(ARRAY[
 	'CREATE INDEX CONCURRENTLY "drop table; --" ON "S 1"."t""x" (a)',
 	'DROP INDEX CONCURRENTLY public.i',
 	'ALTER INDEX public.p ATTACH PARTITION other.l',
+	'REINDEX INDEX CONCURRENTLY public.i',
 	'ANALYZE public.t',
 	'ANALYZE public.t (a, b)',
 	'CREATE STATISTICS public.s ON a, b FROM public.t',
@@ -25,6 +26,10 @@ FROM unnest(ARRAY[
 	'DROP TABLE public.t',
 	'ALTER INDEX public.i RENAME TO j',
 	'ALTER TABLE public.p ATTACH PARTITION public.l DEFAULT',
+	'REINDEX INDEX public.i',
+	'REINDEX TABLE CONCURRENTLY public.t',
+	'REINDEX INDEX CONCURRENTLY i',
+	'REINDEX (TABLESPACE x) INDEX CONCURRENTLY public.i',
 	'VACUUM public.t',
 	'ANALYZE',
 	'SELECT 1']) WITH ORDINALITY AS s (ddl, n),
@@ -105,6 +110,19 @@ SELECT count(*) AS parents_are_no_leftovers FROM glperf.apply_leftovers;
 ALTER INDEX apply_test.p_a ATTACH PARTITION apply_test.p1_a;
 SELECT apply_test.state('CREATE INDEX p_a ON ONLY apply_test.p (a)') AS parent,
 	apply_test.state('ALTER INDEX apply_test.p_a ATTACH PARTITION apply_test.p1_a') AS attach;
+
+-- a rebuild is done when this session did it, whatever was done another night
+SELECT glperf.apply_begin('REINDEX INDEX CONCURRENTLY apply_test.glp_t_a_00000001', NULL) AS id \gset
+SELECT apply_test.state('REINDEX INDEX CONCURRENTLY apply_test.glp_t_a_00000001');
+CREATE INDEX glp_t_a_00000001_ccnew ON apply_test.t (a);
+UPDATE pg_index SET indisvalid = false
+WHERE indexrelid = 'apply_test.glp_t_a_00000001_ccnew'::regclass;
+SELECT index_name FROM glperf.apply_leftovers;
+SELECT glperf.apply_end(:'id', 'done', NULL, NULL);
+SELECT apply_test.state('REINDEX INDEX CONCURRENTLY apply_test.glp_t_a_00000001');
+SELECT count(*) AS foreign_rebuild_is_no_leftover FROM glperf.apply_leftovers;
+UPDATE glperf.apply_log SET finished_at = finished_at - interval '1 day' WHERE command = 'reindex';
+SELECT apply_test.state('REINDEX INDEX CONCURRENTLY apply_test.glp_t_a_00000001');
 
 -- Only who may write the log may run --apply; pg_monitor reads it.
 CREATE ROLE apply_monitor IN ROLE pg_monitor;

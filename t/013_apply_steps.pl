@@ -151,6 +151,50 @@ is( $node->safe_psql('postgres', q{
 SELECT count(*) FROM glperf.apply_log WHERE outcome = 'done'}), 7,
 	'... and no step ran twice');
 
+# --- replace and merge: create first; the drop takes --allow-drop
+
+$node->safe_psql('postgres', 'CREATE INDEX r_old ON t (b)');
+my @replace = ('replace', 'public.glp_new',
+	'CREATE INDEX CONCURRENTLY glp_new ON public.t (b, a)',
+	'DROP INDEX CONCURRENTLY public.r_old');
+advise(\@replace);
+is(outcomes(), '2: done 1/2', 'replace: the new index is created');
+is(exists_index('glp_new'), 'true', '... and valid');
+is(exists_index('r_old'), 'true', '... the old one stays');
+is(outcomes('--allow-drop'), '0: done 2/2', '... --allow-drop goes on where it ended');
+is(exists_index('r_old'), 'none', '... and drops it');
+$node->safe_psql('postgres',
+	'DROP INDEX glp_new; CREATE INDEX r_old ON t (b); CREATE INDEX r_two ON t (b) INCLUDE (a)');
+advise([ 'merge', 'public.glp_no', 'CREATE INDEX CONCURRENTLY glp_no ON public.t (no_such_column)',
+	'DROP INDEX CONCURRENTLY public.r_old', 'DROP INDEX CONCURRENTLY public.r_two' ]);
+is(outcomes('--allow-drop'), '3: failed 0/3', 'merge: without the new index');
+is(exists_index('r_old') . exists_index('r_two'), 'truetrue', '... nothing is dropped');
+advise([ 'replace', 'public.r_old', 'DROP INDEX CONCURRENTLY public.r_old' ]);
+is(outcomes(), '3: skipped 0/1', 'a drop that nothing comes before is refused');
+advise([ 'merge', 'public.glp_new', $replace[2], $replace[3],
+	'DROP INDEX CONCURRENTLY public.r_two' ]);
+is(outcomes('--allow-drop'), '0: done 3/3', 'merge: all steps');
+is(exists_index('r_old') . exists_index('r_two'), 'nonenone', '... both are gone');
+$node->safe_psql('postgres', 'DROP INDEX glp_new');
+
+# --- reindex: a broken index, one that is bloated, and again another night
+
+$node->safe_psql('postgres', q{
+CREATE INDEX broken ON t (b);
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass});
+for my $what ('broken', 'bloated')
+{
+	my $file = $node->safe_psql('postgres', "SELECT pg_relation_filenode('broken')");
+	advise([ 'reindex', 'public.broken', 'REINDEX INDEX CONCURRENTLY public.broken' ]);
+	is(outcomes(), '0: done 1/1', "reindex: $what");
+	is(exists_index('broken'), 'true', '... and valid');
+	isnt($node->safe_psql('postgres', "SELECT pg_relation_filenode('broken')"),
+		$file, '... and new');
+}
+advise([ 'reindex', 'public.broken', 'REINDEX INDEX public.broken' ]);
+is(outcomes(), '3: skipped 0/1', 'a rebuild that blocks is refused');
+$node->safe_psql('postgres', 'DROP INDEX broken');
+
 # --- drops: only when allowed, last, and only if everything else worked
 
 my @drop = ('drop', 'public.t_old', 'DROP INDEX CONCURRENTLY public.t_old');

@@ -44,7 +44,7 @@ LANGUAGE c STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_ddl_target';
 COMMENT ON FUNCTION ddl_target(text) IS
-'What one DDL statement is about, read from its parse tree and nothing else. command: create index, drop index, attach partition, analyze, create statistics, or other: everything else, and what --apply never runs (names without a schema, IF [NOT] EXISTS, CASCADE, building or dropping without CONCURRENTLY except ON ONLY a partitioned table). Errors: syntax_error; invalid_parameter_value unless there is exactly one statement.';
+'What one DDL statement is about, read from its parse tree and nothing else. command: create index, drop index, attach partition, reindex, analyze, create statistics, or other: everything else, and what --apply never runs (names without a schema, IF [NOT] EXISTS, CASCADE, building, rebuilding or dropping without CONCURRENTLY except ON ONLY a partitioned table). Errors: syntax_error; invalid_parameter_value unless there is exactly one statement.';
 
 CREATE FUNCTION apply_owns(schema_name text, index_name text) RETURNS bool
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -57,9 +57,14 @@ SELECT coalesce((
 		AND l.command IN ('create index', 'drop index')
 		AND l.outcome <> 'refused'
 	ORDER BY l.started_at DESC LIMIT 1), false)
+	OR EXISTS (
+		SELECT FROM glperf.apply_log l
+		WHERE $2 ~ '_ccnew[0-9]*$' AND l.schema_name = $1
+			AND l.index_name = regexp_replace($2, '_ccnew[0-9]*$', '')
+			AND l.command = 'reindex' AND l.outcome <> 'done')
 $$;
 COMMENT ON FUNCTION apply_owns(text, text) IS
-'True when glperf-advisor --apply created the index of this name, began to create it, or began to drop it, and has not dropped it since: if it is invalid now, it is ours to remove. Source: apply_log.';
+'True when glperf-advisor --apply created the index of this name, began to create it, or began to drop it, and has not dropped it since, or when it is what an interrupted REINDEX of ours was building: if it is invalid now, it is ours to remove. Source: apply_log.';
 
 CREATE FUNCTION apply_step(step text,
 	OUT command text, OUT is_concurrent bool, OUT schema_name text,
@@ -102,6 +107,13 @@ SELECT o.command, o.is_concurrent, o.schema_name, o.table_name, o.index_name,
 				WHERE r.oid = o.indrelid AND r.relname = o.table_name
 					AND n.nspname = o.schema_name)
 		WHEN 'drop index' THEN o.state = 'absent'
+		-- a valid index may need it again another night
+		WHEN 'reindex' THEN o.state = 'valid' AND EXISTS (
+			SELECT FROM glperf.apply_log l
+			WHERE l.statement = $1 AND l.outcome = 'done'
+				AND l.finished_at >= (
+					SELECT a.backend_start FROM pg_stat_activity a
+					WHERE a.pid = pg_backend_pid()))
 		WHEN 'attach partition' THEN EXISTS (
 			SELECT FROM pg_inherits h
 				JOIN pg_class l ON l.oid = h.inhrelid
