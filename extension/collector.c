@@ -31,6 +31,7 @@
 
 #include "collector.h"
 #include "collector_store.h"
+#include "counters.h"
 #include "endpoints.h"
 #include "errors.h"
 #include "guc.h"
@@ -106,6 +107,7 @@ request_shmem(void)
 	RequestAddinShmemSpace(glperf_history_shmem_size());
 	RequestAddinShmemSpace(glperf_host_shmem_size());
 	RequestAddinShmemSpace(glperf_received_shmem_size());
+	RequestAddinShmemSpace(glperf_counters_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, GLPERF_LOCK_COUNT);
 }
 
@@ -126,6 +128,7 @@ startup_shmem(void)
 	glperf_history_shmem_startup();
 	glperf_host_shmem_startup();
 	glperf_received_shmem_startup();
+	glperf_counters_shmem_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 

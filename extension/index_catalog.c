@@ -280,6 +280,8 @@ read_measures(GlperfIndex *index, Form_pg_class class_form)
 		return;
 	index->scans = counters->numscans;
 	index->tuples_read = counters->tuples_returned;
+	index->blocks_fetched = counters->blocks_fetched;
+	index->blocks_hit = counters->blocks_hit;
 #ifdef GLPERF_HAVE_LAST_SCAN
 	index->last_scan = counters->lastscan;
 #endif
@@ -484,6 +486,8 @@ sum_up_partitions(List *indexes)
 			sum->bytes += leaf->bytes;
 			sum->scans += leaf->scans;
 			sum->tuples_read += leaf->tuples_read;
+			sum->blocks_fetched += leaf->blocks_fetched;
+			sum->blocks_hit += leaf->blocks_hit;
 			sum->last_scan = Max(sum->last_scan, leaf->last_scan);
 
 			/*

@@ -74,6 +74,8 @@ typedef struct GlperfIndex
 	int64		bytes;			/* main fork; of all leaves if partitioned */
 	int64		scans;
 	int64		tuples_read;
+	int64		blocks_fetched;
+	int64		blocks_hit;		/* of these, found in shared buffers */
 	TimestampTz last_scan;		/* 0 unknown */
 	TimestampTz created;		/* lower bound, see relsize.h; 0 unknown */
 	GlperfReplicaUse replicas;	/* see replica_usage.h */
@@ -117,6 +119,15 @@ extern bool glperf_is_system_schema(Oid nspid);
  * partitioned indexes are summed up over their leaves.
  */
 extern List *glperf_index_list(bool measure);
+
+/*
+ * glperf_index_key_share -- percent of the table that the rarest key finds
+ *
+ * NaN for unique, partial and multi-column indexes, tables of no more than
+ * min_rows rows, and where ANALYZE has not told.
+ */
+extern double glperf_index_key_share(const GlperfIndex *index,
+									 double min_rows);
 
 /*
  * glperf_index_find_builds -- which of these are being built just now

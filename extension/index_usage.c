@@ -18,6 +18,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -52,6 +54,9 @@ typedef struct GlperfUsageLimits
 	double		min_evidence_s; /* unscanned for so long means unused */
 	double		prefix_ratio;	/* an index this much larger is no substitute */
 	bool		in_recovery;
+	bool		with_undo;		/* print what brings an index back */
+	double		key_share_pct;	/* a key that finds more is unselective */
+	double		key_share_rows; /* in tables of more rows than this */
 } GlperfUsageLimits;
 
 PG_FUNCTION_INFO_V1(glperf_index_usage);
@@ -418,6 +423,25 @@ used_reason(const GlperfIndex *index, double evidence)
 	return reason;
 }
 
+/*
+ * An index in use whose every key finds much of the table.  Nothing is offered
+ * for dropping: what uses it would have to be looked at first.
+ */
+static void
+judge_selectivity(GlperfIndex *index, const GlperfUsageLimits *limits)
+{
+	double		share;
+
+	if (index->guard != NULL)
+		return;
+	share = glperf_index_key_share(index, limits->key_share_rows);
+	if (isnan(share) || share <= limits->key_share_pct)
+		return;
+	index->verdict = "unselective";
+	index->reason = psprintf("%s; but whatever is looked for, it finds at least %.0f %% of the table: reading that alone is as fast",
+							 index->reason, share);
+}
+
 /* Verdict of a valid index that nothing covers. */
 static void
 judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
@@ -432,6 +456,8 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 	{
 		index->verdict = "used";
 		index->reason = used_reason(index, evidence);
+		if (needed_by_foreign_key(index, siblings, n, fks) == NULL)
+			judge_selectivity(index, limits);
 		return;
 	}
 	index->verdict = "keep";
@@ -565,8 +591,8 @@ store_index(ReturnSetInfo *rsinfo, GlperfIndex *index,
 {
 	TimestampTz since = evidence_since(index, limits);
 	TimestampTz last_scan = Max(index->last_scan, index->replicas.last_scan);
-	Datum		values[19];
-	bool		nulls[19] = {0};
+	Datum		values[20];
+	bool		nulls[20] = {0};
 	char	   *undo = NULL;
 
 	if (index->drop && limits->in_recovery)
@@ -575,7 +601,7 @@ store_index(ReturnSetInfo *rsinfo, GlperfIndex *index,
 		index->reason = psprintf("%s (on this standby; indexes are dropped on the primary)",
 								 index->reason);
 	}
-	if (index->drop)
+	if (index->drop && limits->with_undo)
 	{
 		undo = undo_ddl(index);
 		if (undo == NULL)
@@ -618,6 +644,9 @@ store_index(ReturnSetInfo *rsinfo, GlperfIndex *index,
 	nulls[18] = index->replicas.missing == NULL;
 	if (!nulls[18])
 		values[18] = CStringGetTextDatum(index->replicas.missing);
+	nulls[19] = index->blocks_fetched == 0;
+	values[19] = Float8GetDatum(nulls[19] ? 0 : index->blocks_hit /
+								(double) index->blocks_fetched);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -648,8 +677,8 @@ with_supposed(List *indexes)
 
 /*
  * glperf.index_report(evidence_since_at, min_evidence_s, prefix_ratio,
- * standbys, report_age_s): one row per index; columns as in
- * glperf.index_usage.
+ * standbys, report_age_s, with_undo, key_share_pct, key_share_rows): one row
+ * per index; columns as in glperf.index_usage.
  */
 Datum
 glperf_index_usage(PG_FUNCTION_ARGS)
@@ -666,6 +695,10 @@ glperf_index_usage(PG_FUNCTION_ARGS)
 		PG_GETARG_FLOAT8(1);
 	limits.prefix_ratio = PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2);
 	limits.in_recovery = RecoveryInProgress();
+	limits.with_undo = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	limits.key_share_pct = PG_ARGISNULL(6) ? get_float8_infinity() :
+		PG_GETARG_FLOAT8(6);
+	limits.key_share_rows = PG_ARGISNULL(7) ? 0 : PG_GETARG_FLOAT8(7);
 
 	InitMaterializedSRF(fcinfo, 0);
 	indexes = glperf_index_list(true);

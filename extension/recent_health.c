@@ -34,8 +34,12 @@
 /* But no longer than this, in milliseconds. */
 #define KEEP_MAX_MS		(15 * 60 * 1000)
 
+/* Nor is a first sample, which says that there is more to come. */
+#define KEEP_FIRST_MS	2000
+
 /* Columns of glperf.health, and the time of measurement behind them. */
 #define HEALTH_COLUMNS	11
+#define MESSAGE_COLUMN	9
 
 /* What one role was told about one area. */
 typedef struct KeptArea
@@ -99,6 +103,23 @@ is_recent(const KeptArea *area)
 		!TimestampDifferenceExceeds(area->measured, now, (int) area->keep_ms);
 }
 
+/* Does a row say that it has nothing to be compared with yet? */
+static bool
+has_first_sample(const KeptArea *area)
+{
+	for (int i = 0; i < area->nrows; i++)
+	{
+		bool		null;
+		Datum		message = heap_getattr(area->rows[i], MESSAGE_COLUMN,
+										   area->desc, &null);
+
+		if (!null && strncmp(TextDatumGetCString(message), "first sample",
+							 strlen("first sample")) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Read the area's view.  What was kept stays until all rows are there, so that
  * an error or a cancel leaves a complete set.
@@ -148,7 +169,8 @@ refresh(KeptArea *area)
 	area->rows = rows;
 	area->nrows = nrows;
 	area->measured = measured;
-	area->keep_ms = Min((cpu_ms() - before) * KEEP_FACTOR, KEEP_MAX_MS);
+	area->keep_ms = Min((cpu_ms() - before) * KEEP_FACTOR,
+						has_first_sample(area) ? KEEP_FIRST_MS : KEEP_MAX_MS);
 }
 
 /* Append the area's rows to the result. */

@@ -111,14 +111,16 @@ look_at_file(const char *path, int64 *bytes, TimestampTz *created)
 			  &stx) == 0 && (stx.stx_mask & STATX_BTIME) != 0)
 	{
 		*bytes = (int64) stx.stx_size;
-		*created = time_t_to_timestamptz((pg_time_t) stx.stx_btime.tv_sec);
+		*created = time_t_to_timestamptz((pg_time_t) stx.stx_btime.tv_sec) +
+			stx.stx_btime.tv_nsec / 1000;
 		return true;
 	}
 #endif
 	if (stat(path, &st) != 0)
 		return false;
 	*bytes = (int64) st.st_size;
-	*created = time_t_to_timestamptz((pg_time_t) st.st_ctime);
+	*created = time_t_to_timestamptz((pg_time_t) st.st_ctim.tv_sec) +
+		st.st_ctim.tv_nsec / 1000;
 	return true;
 }
 

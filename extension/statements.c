@@ -29,7 +29,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 
-#include "compat.h"
+#include "statement_kind.h"
 
 #define PGSS			"pg_stat_statements"
 #define MAX_SOURCES		4		/* names that one column has had, or parts */
@@ -82,11 +82,14 @@ static const GlperfStatementColumn columns[] = {
 	{TIMESTAMPTZOID, {"minmax_stats_since"}},
 	{INT8OID, {"plans"}},
 	{FLOAT8OID, {"total_plan_time"}},
+	{TEXTOID, {NULL}},			/* kind, from the text */
 };
 
 #define NCOLUMNS		((int) lengthof(columns))
 #define COL_TOPLEVEL	2
+#define COL_QUERY		4
 #define COL_STATS_SINCE 21
+#define COL_KIND		25
 
 PG_FUNCTION_INFO_V1(glperf_statement_stats);
 PG_FUNCTION_INFO_V1(glperf_statement_source);
@@ -310,6 +313,15 @@ store_statements(ReturnSetInfo *rsinfo, bool with_text)
 		{
 			values[COL_STATS_SINCE] = stats_reset;
 			nulls[COL_STATS_SINCE] = stats_reset_null;
+		}
+		if (!nulls[COL_QUERY])
+		{
+			text	   *query = DatumGetTextPP(values[COL_QUERY]);
+
+			values[COL_KIND] =
+				CStringGetTextDatum(glperf_statement_kind(VARDATA_ANY(query),
+														  VARSIZE_ANY_EXHDR(query)));
+			nulls[COL_KIND] = false;
 		}
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
 							 values, nulls);

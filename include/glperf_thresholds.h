@@ -180,12 +180,21 @@ GLPERF_THRESHOLD("index_bloat", 50, 80, "above", "%", "postgres",
 GLPERF_THRESHOLD("index_bloat_size", 10, GLPERF_NO_LIMIT, "below", "MB", "postgres",
 				 NULL,
 				 "space that REINDEX has to give back before an index is called bloated")
+GLPERF_THRESHOLD("index_selectivity", 10, GLPERF_NO_LIMIT, "above", "%", "postgres",
+				 NULL,
+				 "share of a table that the rarest key of an index finds, above which the index is called unselective; tables of more than seq_scan_rows rows")
 GLPERF_THRESHOLD("fk_table_rows", 10000, 1000000, "above", "rows", "postgres",
 				 NULL,
 				 "rows of a referencing table whose foreign key has no index: each delete of a referenced row reads them all")
 GLPERF_THRESHOLD("statement_io_share", 50, GLPERF_NO_LIMIT, "above", "%", "postgres",
 				 NULL,
 				 "share of a statement's time spent reading and writing blocks, above which it is called I/O bound")
+GLPERF_THRESHOLD("statement_lock_share", 50, GLPERF_NO_LIMIT, "above", "%", "postgres",
+				 NULL,
+				 "share of the looks at a running statement in which it waited for a lock, above which that is called the reason")
+GLPERF_THRESHOLD("wait_evidence", 10, GLPERF_NO_LIMIT, "below", "looks", "postgres",
+				 NULL,
+				 "looks at a running statement needed before it is told what it waits for")
 GLPERF_THRESHOLD("statement_variation", 1, GLPERF_NO_LIMIT, "above", "ratio", "postgres",
 				 NULL,
 				 "standard deviation of a statement's time divided by its mean, above which its plan or its load is called unstable")
@@ -200,7 +209,7 @@ GLPERF_THRESHOLD("statement_plan_share", 50, GLPERF_NO_LIMIT, "above", "%", "pos
 				 "planning time as a share of planning and execution, above which preparing the statement helps")
 GLPERF_THRESHOLD("cache_evidence", 50000, GLPERF_NO_LIMIT, "below", "blocks", "postgres",
 				 NULL,
-				 "block reads needed before a hit rate is judged")
+				 "block reads needed before a hit rate is judged; a database that reads fewer in five minutes has nothing to gain")
 GLPERF_THRESHOLD("io_evidence", 100, GLPERF_NO_LIMIT, "below", "operations", "postgres",
 				 NULL,
 				 "timed reads or writes needed before their mean time is judged")
@@ -228,6 +237,18 @@ GLPERF_THRESHOLD("checkpoints_requested", 50, 90, "above", "%", "postgres",
 GLPERF_THRESHOLD("checkpoints_evidence", 10, GLPERF_NO_LIMIT, "below", "checkpoints", "postgres",
 				 NULL,
 				 "checkpoints needed before the share of requested ones is judged")
+GLPERF_THRESHOLD("wal_rate", 40, GLPERF_NO_LIMIT, "above", "MB/s", "postgres",
+				 NULL,
+				 "write-ahead log written per second; about a third of what the guide's volume can write at all, and data files are written, too")
+GLPERF_THRESHOLD("temp_rate", 5, 50, "above", "MB/s", "postgres",
+				 NULL,
+				 "temporary files written per second in a database: sorts and hashes that work_mem does not hold")
+GLPERF_THRESHOLD("deadlocks", 0, 10, "above", "per hour", "postgres",
+				 NULL,
+				 "deadlocks that the server had to resolve in a database by failing a transaction")
+GLPERF_THRESHOLD("checksum_failures", GLPERF_NO_LIMIT, 0, "above", "pages", "postgres",
+				 NULL,
+				 "damaged pages met in a database since its statistics were reset")
 GLPERF_THRESHOLD("seq_scan_rows", 10000, GLPERF_NO_LIMIT, "above", "rows", "postgres",
 				 NULL,
 				 "rows read per sequential scan, above which a table is said to lack an index")

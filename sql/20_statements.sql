@@ -48,6 +48,7 @@ CREATE ROLE "glperf ""half""";
 GRANT USAGE ON SCHEMA glperf TO "glperf ""half""";
 GRANT EXECUTE ON FUNCTION glperf.statement_stats, glperf.statement_source,
 	glperf.statement_report, glperf.statement_latency,
+	glperf.wait_counts, glperf.silence_patterns,
 	glperf.verdict(float8, float8, float8, text)
 	TO "glperf ""half""";
 GRANT SELECT ON glperf.threshold, glperf.health_statements,

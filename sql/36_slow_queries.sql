@@ -88,3 +88,39 @@ SELECT count(*) FILTER (WHERE object LIKE 'query %') AS named,
 FROM glperf.health_statements;
 UPDATE glperf.threshold t SET warning = d.warning, critical = d.critical
 FROM glperf.threshold_defaults() d WHERE d.id = t.id AND t.edited;
+
+-- maintenance is not slow, an application's command is, and both are told
+SELECT pg_stat_statements_reset() IS NOT NULL AS reset;
+UPDATE glperf.threshold SET warning = 0, critical = 0
+WHERE id = 'slow_query_mean';
+CREATE TABLE kinds AS SELECT g FROM generate_series(1, 100) g;
+CREATE INDEX ON kinds (g);
+VACUUM kinds;
+/* nightly */ ANALYZE kinds;
+COPY kinds TO PROGRAM 'cat > /dev/null';
+BEGIN; LOCK TABLE kinds; COMMIT;
+-- a comment before it /* and another in it
+(SELECT count(*) FROM kinds);
+DO $$ BEGIN PERFORM 1; END $$;
+SELECT s.kind, s.status, s.reasons, count(*) AS statements,
+	string_agg(upper(left(regexp_replace(s.query, '^\(|/\*.*?\*/\s*', ''), 6)), ' '
+			   ORDER BY upper(left(regexp_replace(s.query, '^\(|/\*.*?\*/\s*', ''), 6)) COLLATE "C") AS what
+FROM glperf.statements s
+WHERE s.query ~ 'kinds|DO|COMMIT' AND s.database = current_database()
+GROUP BY s.kind, s.status, s.reasons
+ORDER BY s.kind COLLATE "C";
+SELECT kind FROM glperf.slow_queries GROUP BY kind ORDER BY kind COLLATE "C";
+SELECT count(remedy) AS remedies, count(*) > 0 AS rows
+FROM glperf.health_statements WHERE message ~ 'COPY|LOCK|VACUUM';
+DROP TABLE kinds;
+UPDATE glperf.threshold t SET warning = d.warning, critical = d.critical
+FROM glperf.threshold_defaults() d WHERE d.id = t.id AND t.edited;
+-- rankings: in order, and shares of the whole
+SELECT ranking, unit, min(rank) AS first,
+	bool_and(share_pct BETWEEN 0 AND 100) AS share,
+	count(*) = max(rank) AS no_gaps
+FROM glperf.statement_rankings WHERE ranking <> 'I/O time'
+GROUP BY ranking, unit ORDER BY ranking COLLATE "C";
+SELECT ranking FROM glperf.statement_rankings r
+JOIN glperf.statement_rankings n USING (ranking)
+WHERE n.rank = r.rank + 1 AND n.value > r.value;

@@ -503,15 +503,19 @@ SELECT object, value < warning AS below, unit, warning, status,
 FROM glperf.health_indexes WHERE check_id = 'index_evidence';
 -- the clock starts with the latest reset of any of the statistics
 SELECT index_name, verdict FROM glperf.index_report(
-	now() - interval '40 days', 35 * 86400, 5, NULL, NULL)
+	now() - interval '40 days', 35 * 86400, 5, NULL, NULL, true,
+	NULL, NULL)
 WHERE index_name = 'u_again';	-- its file is new
 SELECT index_name, verdict, drop_ddl FROM glperf.index_report(
-	NULL, 0, 5, NULL, NULL) WHERE index_name = 'u_again';
+	NULL, 0, 5, NULL, NULL, true,
+	NULL, NULL) WHERE index_name = 'u_again';
 SELECT index_name, verdict, drop_ddl, reason FROM glperf.index_report(
-	now() - interval '40 days', 0, 5, '{s1,s2}', NULL)
+	now() - interval '40 days', 0, 5, '{s1,s2}', NULL, true,
+	NULL, NULL)
 WHERE index_name = 'u_again';
 SELECT index_name, verdict FROM glperf.index_report(
-	now() - interval '40 days', NULL, 5, NULL, NULL) WHERE index_name = 'u_again';
+	now() - interval '40 days', NULL, 5, NULL, NULL, true,
+	NULL, NULL) WHERE index_name = 'u_again';
 SELECT glperf.counters_since() IS NOT NULL AS known,
 	glperf.standbys_attached() AS standbys;
 
@@ -523,7 +527,7 @@ LANGUAGE sql AS $$
 	SELECT r.verdict, r.drop_ddl, r.replica_scans, r.replicas_missing,
 		regexp_replace(r.reason, '\d+ (s|minutes)\M', 'N', 'g')
 	FROM glperf.index_report(now() - interval '40 days', min_evidence_s, 5,
-		standbys, 86400) r
+		standbys, 86400, true, NULL, NULL) r
 	WHERE index_name = 'u_again'
 $$;
 CREATE FUNCTION tell(node text, scans int8 DEFAULT 0,
@@ -592,6 +596,61 @@ DROP ROLE regress_teller;
 DELETE FROM glperf.replica_usage;
 DROP FUNCTION told, tell;
 SELECT glperf.node_name() IS NULL AS primary_needs_no_name;
+
+-- what finds much of the table whatever it is asked for
+CREATE TABLE few (flag bool, status text, many int, nulls int, fk int,
+				  id int UNIQUE);
+INSERT INTO few SELECT g % 2 = 0,
+	CASE WHEN g % 1000 = 0 THEN 'pending' ELSE 'done' END, g,
+	CASE WHEN g % 2 = 0 THEN g % 2 END, 1, g
+FROM generate_series(1, 4000) g;
+CREATE TABLE one (id int PRIMARY KEY);
+INSERT INTO one VALUES (1);
+ALTER TABLE few ADD FOREIGN KEY (fk) REFERENCES one;
+CREATE INDEX few_flag ON few (flag);
+CREATE INDEX few_flag_hash ON few USING hash (flag);
+CREATE INDEX few_expr ON few ((id % 2));
+CREATE INDEX few_status ON few (status);
+CREATE INDEX few_part ON few (flag) WHERE many > 10;
+CREATE INDEX few_two ON few (status, flag, many);
+CREATE INDEX few_many ON few (many);
+CREATE INDEX few_nulls ON few (nulls);
+CREATE INDEX few_fk ON few (fk);
+CREATE INDEX few_idle ON few ((flag IS NULL));
+ANALYZE few;
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+DO $$
+BEGIN
+	FOR i IN 1 .. 3 LOOP
+		PERFORM many FROM few WHERE flag;
+		PERFORM id FROM few WHERE id % 2 = 1;
+		PERFORM id FROM few WHERE status = 'pending';
+		PERFORM id FROM few WHERE many = i;
+		PERFORM id FROM few WHERE nulls = 0;
+		PERFORM id FROM few WHERE fk = 1;
+	END LOOP;
+END $$;
+SELECT pg_stat_force_next_flush();
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+CREATE VIEW selectivity AS
+SELECT index_name, verdict, drop_ddl IS NULL AS stays,
+	substring(reason FROM 'but whatever.*') AS reason
+FROM glperf.index_usage WHERE table_name = 'few' AND verdict = 'unselective'
+ORDER BY index_name COLLATE "C";
+SELECT * FROM selectivity;	-- small tables are left alone
+UPDATE glperf.threshold SET warning = 1000 WHERE id = 'seq_scan_rows';
+SELECT * FROM selectivity;
+UPDATE glperf.threshold SET warning = 60 WHERE id = 'index_selectivity';
+SELECT * FROM selectivity;
+UPDATE glperf.threshold t SET warning = d.warning
+FROM glperf.threshold_defaults() d
+WHERE d.id = t.id AND t.id IN ('index_selectivity', 'seq_scan_rows');
+-- and how much of an index is found in shared buffers
+SELECT index_name, hit_ratio BETWEEN 0 AND 1 AS ratio FROM glperf.index_usage
+WHERE index_name IN ('few_flag', 'few_many') ORDER BY index_name;
+DROP TABLE few, one CASCADE;
 
 -- sizes agree with those that wait for locks
 SELECT glperf.relation_bytes('u'::regclass) = pg_table_size('u') AS heap,

@@ -14,6 +14,15 @@ CREATE INDEX ON priv.hidden (a);
 CREATE INDEX ON priv.hidden (a, b) WHERE b IS NOT NULL;
 CREATE INDEX ON priv.hidden (a, (b + 1));
 INSERT INTO priv.hidden SELECT g, g, g FROM generate_series(1, 100) g;
+-- values that statistics keep, and that no statement's text has
+CREATE TABLE priv.secret (word text, n int);
+INSERT INTO priv.secret
+SELECT repeat(chr(113 + g % 2), 9), g % 2 FROM generate_series(1, 12000) g;
+CREATE INDEX ON priv.secret (word);
+CREATE INDEX ON priv.secret (upper(word));
+ANALYZE priv.secret;
+SELECT count(*) AS kept FROM pg_stats
+WHERE tablename = 'secret' AND most_common_vals::text ~ '[qr]{9}';
 SELECT count(*) AS seen_by_others FROM priv.hidden;
 RESET ROLE;
 SELECT pg_stat_force_next_flush();
@@ -29,6 +38,10 @@ BEGIN
 END $$;
 CREATE TABLE shown (pass int, role text, view text, row_text text);
 GRANT INSERT ON shown TO PUBLIC;
+-- rates take two readings
+SELECT count(*) > 0 AS first
+FROM glperf.counter_growth('{database,wal,checkpoints,archiver,io}');
+SELECT pg_sleep(0.6);
 -- One block, so that what is recorded of statements stays as it is; twice in
 -- turn, as background processes change what there is to see.
 DO $$
@@ -44,6 +57,8 @@ BEGIN
 		FOR v IN SELECT relname FROM pg_class
 			WHERE relnamespace = 'glperf'::regnamespace
 				AND (relkind = 'v' OR relname IN ('threshold', 'pool'))
+				-- the rows of health, kept for each role for some time
+				AND relname <> 'recent_health'
 			ORDER BY relname
 		LOOP
 			BEGIN
@@ -69,6 +84,9 @@ SELECT view, row_text AS only_for_pg_monitor FROM (
 	 INTERSECT ALL SELECT view, row_text FROM shown WHERE pass = 4)
 	EXCEPT ALL SELECT view, row_text FROM shown WHERE pass = 3) d
 ORDER BY 1, 2;
+-- no value of any table's statistics
+SELECT view, count(*) AS leaked FROM shown
+WHERE row_text ~* '[qr]{9}' GROUP BY view;
 -- the text of other roles' statements among it
 SELECT count(*) > 0 AS text_seen FROM shown
 WHERE role = 'glperf_reader' AND view = 'statements'

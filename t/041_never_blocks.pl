@@ -73,12 +73,59 @@ WHERE c.relnamespace = 'glperf'::regnamespace AND c.relkind = 'v'
 ORDER BY 1});
 cmp_ok(scalar(@views), '>', 20, 'there are views to try');
 
-# Read every column of every view as the reader of a dashboard does.
+# Every function that a reader may call, whichever there are; what needs
+# arguments gets these.
+my @functions = split /\n/, $node->safe_psql('postgres', q{
+SELECT DISTINCT p.proname FROM pg_proc p
+WHERE p.pronamespace = 'glperf'::regnamespace AND p.prorettype <> 'trigger'::regtype
+	AND has_function_privilege('watch', p.oid, 'execute')
+ORDER BY 1});
+my %takes_arguments = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', q{
+SELECT p.proname FROM pg_proc p
+WHERE p.pronamespace = 'glperf'::regnamespace AND p.pronargs > p.pronargdefaults});
+my %arguments = (
+	apply_owns => q{'public', 'held_a'},
+	apply_step => q{'CREATE INDEX CONCURRENTLY glp_x ON public.held (a)'},
+	commit_after => q{'0/1'},
+	counter_growth => q{'{database,wal,checkpoints,archiver,io}'},
+	ddl_target => q{'CREATE INDEX CONCURRENTLY x ON public.held (a)'},
+	histogram_subtract => 'array_fill(1::int8, ARRAY[240]), NULL',
+	index_bloat_report => '3, 10',
+	index_density => q{'held_a'},
+	index_report => q{NULL, NULL, NULL, '{x}', NULL, true, 1, 1},
+	largest_btrees => '3, 0',
+	latency_bound_ms => '1',
+	latency_percentile => 'array_fill(1::int8, ARRAY[240]), 0.5',
+	pool_default => q{'pool_size'},
+	position_age_s => q{'0/1'},
+	recent_health_rows => q{'{health_indexes,health_tables}'},
+	relation_bytes => q{'held'::regclass},
+	silence_of => q{'x', 'y'},
+	verdict => q{'cpu', 1},
+	whatif => q{'SELECT a FROM held WHERE a = 1', '{CREATE INDEX ON held (b)}'},
+	worse_status => q{'ok', 'warning'});
+
+# These write, which is not a reader's business.
+my %writes = map { $_ => 1 } qw(apply_begin apply_end);
+
+# Read every column of every view, and call every function, as the reader of a
+# dashboard does.  No function waits; whatif() has to lock what it plans for,
+# and says so when it cannot.
 sub all_views_answer
 {
 	my ($node, $when) = @_;
 
 	local $ENV{PGOPTIONS} = '-c lock_timeout=10ms -c statement_timeout=20s';
+	foreach my $function (grep { !$writes{$_} } @functions)
+	{
+		my $known = !$takes_arguments{$function} || exists $arguments{$function};
+		ok(0, "$function: this test has to know how to call it"), next
+		  unless $known;
+		my ($rc, $out, $err) = $node->psql('postgres',
+			"SELECT * FROM glperf.$function(" . ($arguments{$function} // '') . ')');
+		my $locked = $function eq 'whatif' && $err =~ /lock/;
+		ok($rc == 0 || $locked, "$function() answers $when") or diag($err);
+	}
 	foreach my $view (@views)
 	{
 		my ($rc, $out, $err) = $node->psql('postgres',

@@ -10,7 +10,8 @@ CREATE FUNCTION statement_report(
 	OUT p99_ms float8, OUT p95_at_most_ms float8, OUT p99_at_most_ms float8,
 	OUT rows int8, OUT hit_ratio float8, OUT io_time_ms float8,
 	OUT temp_bytes int8, OUT wal_bytes float8, OUT share_pct float8,
-	OUT status text, OUT reasons text, OUT evidence_since_at timestamptz)
+	OUT status text, OUT reasons text, OUT evidence_since_at timestamptz,
+	OUT kind text)
 RETURNS SETOF record
 LANGUAGE sql STABLE ROWS 5000
 SET search_path = pg_catalog, pg_temp
@@ -24,6 +25,9 @@ AS $$
 			max(warning) FILTER (WHERE id = 'cache_hit') AS hit_pct,
 			max(warning) FILTER (WHERE id = 'cache_evidence') AS hit_blocks,
 			max(warning) FILTER (WHERE id = 'statement_io_share') AS io_pct,
+			max(warning) FILTER (WHERE id = 'statement_lock_share')
+				AS lock_pct,
+			max(warning) FILTER (WHERE id = 'wait_evidence') AS looks,
 			max(warning) FILTER (WHERE id = 'statement_variation') AS variation,
 			max(warning) FILTER (WHERE id = 'statement_rows') AS row_limit,
 			max(warning) FILTER (WHERE id = 'statement_blocks') AS block_limit,
@@ -41,6 +45,12 @@ AS $$
 				OR s.minmax_stats_since IS NULL
 				THEN s.max_time_ms END AS bound_ms
 		FROM glperf.statement_stats(true, strict) s
+	), locks AS (
+		SELECT w.dbid, w.queryid, sum(w.samples) AS samples,
+			sum(w.samples) FILTER (WHERE w.wait_event_type = 'Lock') AS waiting
+		FROM glperf.wait_counts() w
+		WHERE w.queryid IS NOT NULL
+		GROUP BY w.dbid, w.queryid
 	)
 	SELECT
 		s.queryid,
@@ -66,9 +76,20 @@ AS $$
 		s.temp_bytes,
 		s.wal_bytes,
 		100 * s.total_time_ms / nullif(s.all_ms, 0) AS share_pct,
-		glperf.verdict(s.mean_time_ms, l.mean_warning, l.mean_critical,
-				l.mean_direction) AS status,
+		CASE WHEN s.kind = 'maintenance' THEN 'ok'
+			ELSE glperf.verdict(s.mean_time_ms, l.mean_warning,
+				l.mean_critical, l.mean_direction) END AS status,
 		nullif(concat_ws('; ',
+			CASE WHEN s.kind = 'maintenance'
+					AND s.mean_time_ms > l.mean_warning THEN
+				'maintenance: not judged as a query' END,
+			CASE WHEN s.kind = 'command'
+					AND s.mean_time_ms > l.mean_warning THEN
+				'a command, which no index makes faster' END,
+			CASE WHEN k.samples > l.looks
+					AND 100 * k.waiting / k.samples > l.lock_pct THEN
+				format('waits for locks: %s of the %s times that it was seen running',
+					k.waiting, k.samples) END,
 			CASE WHEN s.temp_blks_written > 0 THEN
 				format('spills %s per call to temporary files',
 					pg_size_pretty(s.temp_bytes / nullif(s.calls, 0))) END,
@@ -103,12 +124,14 @@ AS $$
 					round((100 * s.plan_time_ms
 						   / nullif(s.plan_time_ms + s.total_time_ms, 0))::numeric)) END
 		), '') AS reasons,
-		s.stats_since AS evidence_since_at
+		s.stats_since AS evidence_since_at,
+		s.kind
 	FROM stats s
 	CROSS JOIN limits l
 	LEFT JOIN glperf.statement_latency() c
 		ON c.queryid = s.queryid AND c.dbid = s.dbid AND c.userid = s.userid
 			AND c.toplevel = s.toplevel
+	LEFT JOIN locks k ON k.queryid = s.queryid AND k.dbid = s.dbid
 	LEFT JOIN pg_database d ON d.oid = s.dbid
 	LEFT JOIN pg_roles r ON r.oid = s.userid;
 $$;
@@ -162,11 +185,13 @@ COMMENT ON COLUMN statements.wal_bytes IS
 COMMENT ON COLUMN statements.share_pct IS
 'Share (0 to 100) of the execution time of all top-level statements.';
 COMMENT ON COLUMN statements.status IS
-'Verdict of mean_time_ms against slow_query_mean: ok, warning or critical.';
+'Verdict of mean_time_ms against slow_query_mean: ok, warning or critical; ok for maintenance, however long it takes.';
 COMMENT ON COLUMN statements.reasons IS
 'What the counters say about why it is slow, separated by semicolons; NULL if they say nothing.';
 COMMENT ON COLUMN statements.evidence_since_at IS
 'When the counters began; NULL if unknown.';
+COMMENT ON COLUMN statements.kind IS
+'query: planned, so that an index may help; command: COPY, CALL, LOCK, COMMIT and the like, which take an application''s time; maintenance: VACUUM, CREATE INDEX and other DDL, which are never called slow.';
 
 CREATE VIEW slow_queries AS
 SELECT * FROM statement_report()
@@ -217,20 +242,72 @@ COMMENT ON COLUMN slow_queries.wal_bytes IS
 COMMENT ON COLUMN slow_queries.share_pct IS
 'Share (0 to 100) of the execution time of all top-level statements.';
 COMMENT ON COLUMN slow_queries.status IS
-'Verdict of mean_time_ms against slow_query_mean: ok, warning or critical.';
+'Verdict of mean_time_ms against slow_query_mean: ok, warning or critical; ok for maintenance, however long it takes.';
 COMMENT ON COLUMN slow_queries.reasons IS
 'What the counters say about why it is slow, separated by semicolons; NULL if they say nothing.';
 COMMENT ON COLUMN slow_queries.evidence_since_at IS
 'When the counters began; NULL if unknown.';
+COMMENT ON COLUMN slow_queries.kind IS
+'query: planned, so that an index may help; command: COPY, CALL, LOCK, COMMIT and the like, which take an application''s time; maintenance: VACUUM, CREATE INDEX and other DDL, which are never called slow.';
+
+CREATE VIEW statement_rankings AS
+WITH s AS (
+	SELECT * FROM statement_report()
+), r AS (
+	SELECT v.ranking, v.unit, v.value, s.*,
+		pg_catalog.row_number() OVER (PARTITION BY v.ranking
+			ORDER BY v.value DESC, s.queryid, s.role, s.database) AS rank,
+		100.0::float8 * v.value
+			/ nullif(sum(v.value) OVER (PARTITION BY v.ranking), 0)
+			AS value_share_pct
+	FROM s CROSS JOIN LATERAL (VALUES
+		('total time', 'ms', s.total_time_ms),
+		('mean time', 'ms', s.mean_time_ms),
+		('I/O time', 'ms', s.io_time_ms),
+		('temporary files', 'bytes', s.temp_bytes::float8),
+		('WAL', 'bytes', s.wal_bytes),
+		('calls', 'calls', s.calls::float8))
+		v (ranking, unit, value)
+	WHERE v.value > 0 AND s.toplevel
+)
+SELECT r.ranking, r.rank, r.value, r.unit,
+	CASE WHEN r.ranking <> 'mean time' THEN r.value_share_pct END AS share_pct,
+	r.queryid, r.database, r.role, r.kind, r.calls, r.mean_time_ms, r.query,
+	r.reasons, r.evidence_since_at
+FROM r
+ORDER BY r.ranking, r.rank;
+COMMENT ON VIEW statement_rankings IS
+'Every statement''s place by total time, mean time (the guide''s order), I/O time, temporary files, WAL and calls, with its share of each: WHERE rank <= 20 is the top that the guide looks at. Statements inside functions are left out, as they are counted in those that called them. Source: guide, Query Tuning.';
+COMMENT ON COLUMN statement_rankings.ranking IS 'By what: total time, mean time, I/O time (empty while track_io_timing is off), temporary files, WAL, calls.';
+COMMENT ON COLUMN statement_rankings.rank IS 'Place, from 1.';
+COMMENT ON COLUMN statement_rankings.value IS 'What it is ranked by, in unit.';
+COMMENT ON COLUMN statement_rankings.unit IS 'ms, bytes or calls.';
+COMMENT ON COLUMN statement_rankings.share_pct IS 'Share (0 to 100) of the sum over all statements; NULL for the mean time.';
+COMMENT ON COLUMN statement_rankings.queryid IS 'As in glperf.statements, like all that follow.';
+COMMENT ON COLUMN statement_rankings.database IS 'Database that the statement ran in.';
+COMMENT ON COLUMN statement_rankings.role IS 'Role that ran it.';
+COMMENT ON COLUMN statement_rankings.kind IS 'query, command or maintenance.';
+COMMENT ON COLUMN statement_rankings.calls IS 'Executions that succeeded.';
+COMMENT ON COLUMN statement_rankings.mean_time_ms IS 'Mean execution time per call, in milliseconds.';
+COMMENT ON COLUMN statement_rankings.query IS 'Text with constants replaced by $1, $2, ...';
+COMMENT ON COLUMN statement_rankings.reasons IS 'What the counters say about why it is slow.';
+COMMENT ON COLUMN statement_rankings.evidence_since_at IS 'When the counters began.';
 
 CREATE VIEW health_statements AS
-WITH slow AS (
-	SELECT r.*,
-		pg_catalog.row_number() OVER (ORDER BY r.mean_time_ms DESC,
-									  r.queryid) AS rank,
-		count(*) OVER () AS total
+WITH found AS (
+	SELECT r.*, pg_catalog.format('query %s in %s', r.queryid,
+		coalesce(r.database, 'a dropped database')) AS object
 	FROM statement_report(false) r
 	WHERE r.status IN ('warning', 'critical')
+), slow AS (
+	SELECT f.*, z.silenced,
+		pg_catalog.row_number() OVER (PARTITION BY z.silenced
+			ORDER BY f.mean_time_ms DESC, f.queryid) AS rank,
+		count(*) OVER (PARTITION BY z.silenced) AS total
+	FROM found f
+	CROSS JOIN LATERAL (SELECT
+		'slow_query_mean' || E'\n' || f.object LIKE ANY (
+			(SELECT silence_patterns())::text[]) AS silenced) z
 ), t AS (
 	SELECT * FROM threshold WHERE id = 'slow_query_mean'
 )
@@ -247,8 +324,7 @@ FROM statement_source() s CROSS JOIN t
 WHERE s.state <> 'ok'
 UNION ALL
 SELECT 'statements',
-	pg_catalog.format('query %s in %s', slow.queryid,
-					  coalesce(slow.database, 'a dropped database')),
+	slow.object,
 	t.id, slow.mean_time_ms, t.unit, t.warning, t.critical, slow.status,
 	pg_catalog.format('takes %s ms on average, %s, %s %% of all statement time: %s%s',
 		pg_catalog.round(slow.mean_time_ms::numeric, 1),
@@ -258,9 +334,7 @@ SELECT 'statements',
 		pg_catalog.left(pg_catalog.btrim(pg_catalog.regexp_replace(
 			slow.query, '\s+', ' ', 'g')), 100),
 		' (' || slow.reasons || ')'),
-	CASE WHEN slow.database IS NULL
-			OR slow.query !~* '^\s*(select|with|insert|update|delete|merge|values|table)\M'
-		THEN NULL
+	CASE WHEN slow.database IS NULL OR slow.kind <> 'query' THEN NULL
 		WHEN slow.database = pg_catalog.current_database()
 		THEN 'SELECT * FROM glperf.advise_indexes();'
 		ELSE pg_catalog.format('In database %s: SELECT * FROM glperf.advise_indexes();',
@@ -269,8 +343,11 @@ SELECT 'statements',
 FROM slow CROSS JOIN t
 WHERE slow.rank <= 5
 UNION ALL
-SELECT 'statements', 'more slow statements', t.id, slow.mean_time_ms, t.unit,
-	t.warning, t.critical, slow.status,
+SELECT 'statements',
+	CASE WHEN slow.silenced THEN 'more silenced statements'
+		ELSE 'more slow statements' END,
+	t.id, slow.mean_time_ms, t.unit, t.warning, t.critical,
+	CASE WHEN slow.silenced THEN 'ok' ELSE slow.status END,
 	pg_catalog.format('%s more statements are slow; the first of them takes %s ms on average',
 		slow.total - 5, pg_catalog.round(slow.mean_time_ms::numeric, 1)),
 	'SELECT * FROM glperf.slow_queries;', t.guide_section
@@ -283,8 +360,8 @@ SELECT 'statements', 'all statements', t.id, m.slowest, t.unit, t.warning,
 		ELSE pg_catalog.format('no statement is slow; the slowest of %s takes %s ms on average',
 			m.statements, pg_catalog.round(m.slowest::numeric, 1)) END,
 	NULL, t.guide_section
-FROM (SELECT max(mean_time_ms) AS slowest, count(*) AS statements
-	  FROM statement_report(false)) m
+FROM (SELECT max(r.mean_time_ms) AS slowest, count(*) AS statements
+	  FROM statement_report(false) r WHERE r.kind <> 'maintenance') m
 CROSS JOIN t CROSS JOIN statement_source() s
 WHERE s.state = 'ok' AND NOT EXISTS (SELECT FROM slow);
 COMMENT ON VIEW health_statements IS
@@ -292,4 +369,5 @@ COMMENT ON VIEW health_statements IS
 
 REVOKE ALL ON FUNCTION statement_report(bool) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION statement_report(bool) TO pg_monitor;
-GRANT SELECT ON statements, slow_queries, health_statements TO pg_monitor;
+GRANT SELECT ON statements, slow_queries, statement_rankings,
+	health_statements TO pg_monitor;

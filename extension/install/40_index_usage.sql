@@ -50,6 +50,7 @@ COMMENT ON FUNCTION report_replica_usage(text, text, text, int8, timestamptz, ti
 CREATE FUNCTION index_report(
 	counters_since_at timestamptz, min_evidence_s float8,
 	prefix_ratio float8, standbys text[], report_age_s float8,
+	with_undo bool, key_share_pct float8, key_share_rows float8,
 	OUT schema_name text, OUT table_name text, OUT index_name text,
 	OUT size_bytes int8, OUT scans int8, OUT tuples_read int8,
 	OUT evidence_since_at timestamptz, OUT evidence_s float8,
@@ -57,13 +58,14 @@ CREATE FUNCTION index_report(
 	OUT verdict text, OUT reason text, OUT covered_by text,
 	OUT drop_ddl text, OUT undo_ddl text,
 	OUT last_scan_at timestamptz, OUT replica_scans int8,
-	OUT replicas_missing text)
+	OUT replicas_missing text, OUT hit_ratio float8)
 RETURNS SETOF record
 LANGUAGE c STABLE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_index_usage';
-COMMENT ON FUNCTION index_report(timestamptz, float8, float8, text[], float8) IS
-'The rows of glperf.index_usage. counters_since_at: when the scan counters began; min_evidence_s: seconds without a scan that make an index unused, NULL: nothing does; prefix_ratio: an index this many times as large is no substitute for one in use, NULL: any size is; standbys: names of the attached nodes, whose scans are not counted here; report_age_s: seconds after which what was reported about them counts for nothing, NULL: never.';
+COMMENT ON FUNCTION index_report(timestamptz, float8, float8, text[], float8, bool,
+	float8, float8) IS
+'The rows of glperf.index_usage. counters_since_at: when the scan counters began; min_evidence_s: seconds without a scan that make an index unused, NULL: nothing does; prefix_ratio: an index this many times as large is no substitute for one in use, NULL: any size is; standbys: names of the attached nodes, whose scans are not counted here; report_age_s: seconds after which what was reported about them counts for nothing, NULL: never; with_undo: print undo_ddl, too, which takes as long as all the rest; key_share_pct: an index in use whose every key finds more of the table is unselective, NULL: none is; key_share_rows: in tables of more rows than this.';
 
 CREATE FUNCTION counters_since() RETURNS timestamptz
 LANGUAGE sql STABLE
@@ -127,7 +129,10 @@ FROM index_report(
 	(SELECT t.warning * 86400 FROM threshold t WHERE t.id = 'index_evidence'),
 	(SELECT t.warning FROM threshold t WHERE t.id = 'index_prefix_size'),
 	(SELECT pg_catalog.array_agg(s.name) FROM standby_names() s(name)),
-	(SELECT t.warning FROM threshold t WHERE t.id = 'replica_report')) r;
+	(SELECT t.warning FROM threshold t WHERE t.id = 'replica_report'),
+	true,
+	(SELECT t.warning FROM threshold t WHERE t.id = 'index_selectivity'),
+	(SELECT t.warning FROM threshold t WHERE t.id = 'seq_scan_rows')) r;
 COMMENT ON VIEW index_usage IS
 'Every index of user tables with a verdict, its reason, and, where dropping it is advised, the statement that drops it and the one that brings it back. Never waits for a lock on a table. Source: guide, Index Strategy.';
 COMMENT ON COLUMN index_usage.schema_name IS 'Schema of the table and the index.';
@@ -141,13 +146,14 @@ COMMENT ON COLUMN index_usage.evidence_s IS 'Seconds from evidence_since_at unti
 COMMENT ON COLUMN index_usage.is_unique IS 'The index keeps its columns unique.';
 COMMENT ON COLUMN index_usage.is_constraint IS 'The index enforces a primary key, unique or exclusion constraint.';
 COMMENT ON COLUMN index_usage.is_valid IS 'Queries can use the index.';
-COMMENT ON COLUMN index_usage.verdict IS 'used; unused: not scanned for as long as the threshold index_evidence asks; duplicate: another index has the same keys; covered: another one holds more; prefix: another one begins with its keys; invalid: left behind by a failed build; keep: something besides scans needs it; unknown: the counters do not reach back far enough, or a standby has not reported its own.';
+COMMENT ON COLUMN index_usage.verdict IS 'used; unused: not scanned for as long as the threshold index_evidence asks; duplicate: another index has the same keys; covered: another one holds more; prefix: another one begins with its keys; invalid: left behind by a failed build; unselective: used, but every key finds a large part of the table (threshold index_selectivity); keep: something besides scans needs it; unknown: the counters do not reach back far enough, or a standby has not reported its own.';
 COMMENT ON COLUMN index_usage.reason IS 'Why the verdict is what it is.';
 COMMENT ON COLUMN index_usage.covered_by IS 'The index that makes this one redundant; NULL if none does. It is never offered for dropping itself.';
 COMMENT ON COLUMN index_usage.drop_ddl IS 'Statement that drops the index; NULL unless that is advised. To be run outside a transaction block.';
 COMMENT ON COLUMN index_usage.undo_ddl IS 'Statement that brings the index back; NULL unless drop_ddl is set, or if the table is locked just now.';
 COMMENT ON COLUMN index_usage.last_scan_at IS 'Last scan on this node or one that has reported; NULL: none, or not known (before PostgreSQL 16).';
 COMMENT ON COLUMN index_usage.replica_scans IS 'Scans on other nodes, as reported with glperf.report_replica_usage(); NULL: none has reported lately.';
+COMMENT ON COLUMN index_usage.hit_ratio IS 'Share (0 to 1) of the index''s block reads on this node answered by shared buffers since evidence_since_at; NULL if none was read. Not judged.';
 COMMENT ON COLUMN index_usage.replicas_missing IS 'Standbys that have not reported what they scan, so that an index which is idle here cannot be called unused; NULL: none.';
 
 CREATE FUNCTION foreign_key_report(
@@ -179,25 +185,47 @@ WITH usage AS (
 		CASE WHEN u.verdict IN ('duplicate', 'covered', 'prefix')
 			THEN 'index_redundant' ELSE 'index_' || u.verdict END AS check_id,
 		pg_catalog.format('%I.%I', u.schema_name, u.index_name) AS object
-	FROM index_usage u
-), offered AS (
+	FROM index_report(
+		counters_since(),
+		(SELECT t.warning * 86400 FROM threshold t
+		 WHERE t.id = 'index_evidence'),
+		(SELECT t.warning FROM threshold t WHERE t.id = 'index_prefix_size'),
+		(SELECT pg_catalog.array_agg(s.name) FROM standby_names() s(name)),
+		(SELECT t.warning FROM threshold t WHERE t.id = 'replica_report'),
+		false,
+		(SELECT t.warning FROM threshold t WHERE t.id = 'index_selectivity'),
+		(SELECT t.warning FROM threshold t WHERE t.id = 'seq_scan_rows')) u
+), droppable AS (
 	SELECT usage.*,
-		pg_catalog.row_number() OVER (PARTITION BY usage.check_id
-			ORDER BY usage.size_bytes DESC, usage.object) AS rank,
-		count(*) OVER (PARTITION BY usage.check_id) AS total,
-		sum(usage.size_bytes) OVER (PARTITION BY usage.check_id)
-			AS total_bytes
+		usage.check_id || E'\n' || usage.object LIKE ANY (
+			(SELECT silence_patterns())::text[]) AS silenced
 	FROM usage
 	WHERE usage.drop_ddl IS NOT NULL
+), offered AS (
+	SELECT d.*,
+		pg_catalog.row_number() OVER (PARTITION BY d.check_id, d.silenced
+			ORDER BY d.size_bytes DESC, d.object) AS rank,
+		count(*) OVER (PARTITION BY d.check_id, d.silenced) AS total,
+		sum(d.size_bytes) OVER (PARTITION BY d.check_id, d.silenced)
+			AS total_bytes
+	FROM droppable d
+), missing AS (
+	SELECT f.*, pg_catalog.format('%I.%I (%s)', f.schema_name, f.table_name,
+								  f.columns) AS object
+	FROM foreign_keys_without_index f
 ), fk AS (
 	SELECT f.*, t.unit, t.warning, t.critical, t.guide_section,
 		verdict(f.table_rows, t.warning, t.critical, t.direction) AS status,
-		pg_catalog.row_number() OVER (
+		z.silenced,
+		pg_catalog.row_number() OVER (PARTITION BY z.silenced
 			ORDER BY f.table_rows DESC NULLS LAST, f.schema_name,
 				f.table_name, f.columns) AS rank,
-		count(*) OVER () AS total
-	FROM foreign_keys_without_index f
+		count(*) OVER (PARTITION BY z.silenced) AS total
+	FROM missing f
 	JOIN threshold t ON t.id = 'fk_table_rows'
+	CROSS JOIN LATERAL (SELECT
+		'fk_table_rows' || E'\n' || f.object LIKE ANY (
+			(SELECT silence_patterns())::text[]) AS silenced) z
 	WHERE verdict(f.table_rows, t.warning, t.critical, t.direction)
 		IN ('warning', 'critical')
 ), evidence AS (
@@ -222,24 +250,28 @@ SELECT 'indexes'::text AS area, o.object, o.check_id,
 	'Index Strategy'::text AS guide_section
 FROM offered o WHERE o.rank <= 5 OR o.check_id = 'index_invalid'
 UNION ALL
-SELECT 'indexes', 'more indexes', o.check_id, o.total_bytes::float8, 'bytes',
-	NULL, NULL, 'warning',
+SELECT 'indexes',
+	CASE WHEN o.silenced THEN 'more silenced indexes' ELSE 'more indexes' END,
+	o.check_id, o.total_bytes::float8, 'bytes',
+	NULL, NULL, CASE WHEN o.silenced THEN 'ok' ELSE 'warning' END,
 	pg_catalog.format('%s more like the five largest, %s in all',
 		o.total - 5, pg_catalog.pg_size_pretty(o.total_bytes)),
 	'SELECT * FROM glperf.index_usage WHERE drop_ddl IS NOT NULL;',
 	'Index Strategy'
 FROM offered o WHERE o.rank = 6 AND o.check_id <> 'index_invalid'
 UNION ALL
-SELECT 'indexes', pg_catalog.format('%I.%I (%s)', f.schema_name,
-									f.table_name, f.columns),
+SELECT 'indexes', f.object,
 	'fk_table_rows', f.table_rows, f.unit, f.warning, f.critical, f.status,
 	pg_catalog.format('no index for foreign key %s: each delete in %s reads all rows of %I',
 		f.constraint_name, f.referenced_table, f.table_name),
 	f.create_ddl || ';', f.guide_section
 FROM fk f WHERE f.rank <= 5
 UNION ALL
-SELECT 'indexes', 'more foreign keys', 'fk_table_rows', f.table_rows, f.unit,
-	f.warning, f.critical, f.status,
+SELECT 'indexes',
+	CASE WHEN f.silenced THEN 'more silenced foreign keys'
+		ELSE 'more foreign keys' END,
+	'fk_table_rows', f.table_rows, f.unit, f.warning, f.critical,
+	CASE WHEN f.silenced THEN 'ok' ELSE f.status END,
 	pg_catalog.format('%s more foreign keys of large tables have no index',
 					  f.total - 5),
 	'SELECT * FROM glperf.foreign_keys_without_index;', f.guide_section
@@ -271,11 +303,13 @@ COMMENT ON VIEW health_indexes IS
 REVOKE ALL ON FUNCTION relation_bytes(oid),
 	report_replica_usage(text, text, text, int8, timestamptz, timestamptz,
 						 text[]),
-	index_report(timestamptz, float8, float8, text[], float8),
+	index_report(timestamptz, float8, float8, text[], float8, bool,
+	float8, float8),
 	counters_since(), standby_names(), node_name(), standbys_attached(),
 	foreign_key_report() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION relation_bytes(oid),
-	index_report(timestamptz, float8, float8, text[], float8),
+	index_report(timestamptz, float8, float8, text[], float8, bool,
+	float8, float8),
 	counters_since(), standby_names(), node_name(), standbys_attached(),
 	foreign_key_report() TO pg_monitor;
 GRANT SELECT ON replica_usage, index_usage, foreign_keys_without_index,

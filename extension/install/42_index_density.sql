@@ -130,14 +130,22 @@ COMMENT ON COLUMN index_bloat.reindex_ddl IS 'Statement that rebuilds the index,
 -- operations per second that the guide plans with.  In return the row is
 -- never out of date, needs nobody to refresh it, and is there on a standby.
 CREATE VIEW health_bloat AS
-WITH sampled AS (
+WITH read AS (
 	SELECT b.*, pg_catalog.format('%I.%I', b.schema_name, b.index_name)
-			AS object,
-		pg_catalog.row_number() OVER (
-			PARTITION BY b.verdict ORDER BY b.freed_bytes DESC NULLS LAST,
-				b.schema_name, b.index_name) AS rank,
-		count(*) OVER (PARTITION BY b.verdict) AS total
+			AS object
 	FROM index_bloat_report(10, 32) b
+), marked AS (
+	SELECT r.*,
+		'index_bloat' || E'\n' || r.object LIKE ANY (
+			(SELECT silence_patterns())::text[]) AS silenced
+	FROM read r
+), sampled AS (
+	SELECT m.*,
+		pg_catalog.row_number() OVER (PARTITION BY m.verdict, m.silenced
+			ORDER BY m.freed_bytes DESC NULLS LAST,
+				m.schema_name, m.index_name) AS rank,
+		count(*) OVER (PARTITION BY m.verdict, m.silenced) AS total
+	FROM marked m
 )
 SELECT 'indexes'::text AS area, s.object, 'index_bloat'::text AS check_id,
 	s.freed_pct AS value, t.unit, t.warning, t.critical, s.status,
@@ -147,7 +155,7 @@ SELECT 'indexes'::text AS area, s.object, 'index_bloat'::text AS check_id,
 		'Ask glperf.index_bloat on the primary.') AS remedy,
 	t.guide_section
 FROM sampled s JOIN threshold t ON t.id = 'index_bloat'
-WHERE s.verdict = 'bloated' AND s.rank <= 5
+WHERE s.verdict = 'bloated' AND (s.rank <= 5 OR s.silenced)
 UNION ALL
 SELECT 'indexes', 'more bloated indexes', t.id, s.freed_pct, t.unit,
 	t.warning, t.critical, s.status,
@@ -156,7 +164,7 @@ SELECT 'indexes', 'more bloated indexes', t.id, s.freed_pct, t.unit,
 	'SELECT * FROM glperf.index_bloat WHERE verdict = ''bloated'';',
 	t.guide_section
 FROM sampled s JOIN threshold t ON t.id = 'index_bloat'
-WHERE s.verdict = 'bloated' AND s.rank = 6
+WHERE s.verdict = 'bloated' AND s.rank = 6 AND NOT s.silenced
 UNION ALL
 SELECT 'indexes', 'largest B-trees', t.id, NULL, t.unit, t.warning,
 	t.critical, 'ok', 'none of the largest B-trees is known to be bloated',

@@ -1,13 +1,14 @@
 -- Tables: how they are read and written, and whether vacuum keeps up.
 
 CREATE VIEW table_access AS
-WITH limits AS (
+WITH limits AS MATERIALIZED (
 	SELECT
 		max(t.warning) FILTER (WHERE t.id = 'dead_rows') AS warning,
 		max(t.critical) FILTER (WHERE t.id = 'dead_rows') AS critical,
 		max(t.direction) FILTER (WHERE t.id = 'dead_rows') AS direction,
 		max(t.warning) FILTER (WHERE t.id = 'dead_rows_evidence') AS min_rows,
-		max(t.warning) FILTER (WHERE t.id = 'seq_scan_rows') AS seq_rows
+		max(t.warning) FILTER (WHERE t.id = 'seq_scan_rows') AS seq_rows,
+		counters_since() AS since_at
 	FROM threshold t
 )
 SELECT
@@ -38,7 +39,7 @@ SELECT
 	greatest(s.last_vacuum, s.last_autovacuum) AS last_vacuum_at,
 	greatest(s.last_analyze, s.last_autoanalyze) AS last_analyze_at,
 	s.n_mod_since_analyze AS rows_changed_since_analyze,
-	counters_since() AS evidence_since_at,
+	l.since_at AS evidence_since_at,
 	CASE WHEN s.n_live_tup + s.n_dead_tup < l.min_rows THEN 'ok'
 		ELSE verdict(100.0::float8 * s.n_dead_tup
 						 / nullif(s.n_live_tup + s.n_dead_tup, 0),
@@ -89,16 +90,22 @@ COMMENT ON COLUMN table_access.status IS 'Verdict of dead_pct against the thresh
 COMMENT ON COLUMN table_access.reasons IS 'What stands out, separated by semicolons; NULL if nothing does.';
 
 CREATE VIEW health_tables AS
-WITH bad AS (
-	SELECT a.*, t.unit, t.warning, t.critical, t.guide_section,
-		pg_catalog.row_number() OVER (
-			ORDER BY a.dead_rows DESC, a.schema_name, a.table_name) AS rank,
-		count(*) OVER () AS total
-	FROM table_access a JOIN threshold t ON t.id = 'dead_rows'
+WITH found AS (
+	SELECT a.*, pg_catalog.format('%I.%I', a.schema_name, a.table_name)
+		AS object
+	FROM table_access a
 	WHERE a.status IN ('warning', 'critical')
+), bad AS (
+	SELECT f.*, t.unit, t.warning, t.critical, t.guide_section, z.silenced,
+		pg_catalog.row_number() OVER (PARTITION BY z.silenced
+			ORDER BY f.dead_rows DESC, f.schema_name, f.table_name) AS rank,
+		count(*) OVER (PARTITION BY z.silenced) AS total
+	FROM found f JOIN threshold t ON t.id = 'dead_rows'
+	CROSS JOIN LATERAL (SELECT
+		'dead_rows' || E'\n' || f.object LIKE ANY (
+			(SELECT silence_patterns())::text[]) AS silenced) z
 )
-SELECT 'tables'::text AS area,
-	pg_catalog.format('%I.%I', b.schema_name, b.table_name) AS object,
+SELECT 'tables'::text AS area, b.object,
 	'dead_rows'::text AS check_id, b.dead_pct AS value, b.unit, b.warning,
 	b.critical, b.status,
 	pg_catalog.format('%s (%s dead rows)', b.reasons, b.dead_rows) AS message,
@@ -106,8 +113,10 @@ SELECT 'tables'::text AS area,
 	b.guide_section
 FROM bad b WHERE b.rank <= 5
 UNION ALL
-SELECT 'tables', 'more tables', 'dead_rows', b.dead_pct, b.unit, b.warning,
-	b.critical, b.status,
+SELECT 'tables',
+	CASE WHEN b.silenced THEN 'more silenced tables' ELSE 'more tables' END,
+	'dead_rows', b.dead_pct, b.unit, b.warning, b.critical,
+	CASE WHEN b.silenced THEN 'ok' ELSE b.status END,
 	pg_catalog.format('%s more tables have too many dead rows', b.total - 5),
 	'SELECT * FROM glperf.table_access WHERE status <> ''ok'';',
 	b.guide_section

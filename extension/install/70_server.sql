@@ -22,93 +22,187 @@ AS 'MODULE_PATHNAME', 'glperf_checkpoints';
 COMMENT ON FUNCTION checkpoints() IS
 'Checkpoints since since_at: started by the clock (timed), or by the volume of WAL or a command (requested); buffers written and the milliseconds spent, whatever view this server keeps them in.';
 
+CREATE FUNCTION counter_growth(
+	sources text[], at_least_s float8 DEFAULT 300,
+	OUT source text, OUT object text, OUT counter text, OUT total float8,
+	OUT growth float8, OUT window_s float8, OUT since_at timestamptz)
+RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED ROWS 50
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_counter_growth';
+COMMENT ON FUNCTION counter_growth(text[], float8) IS
+'Counters of the server (sources: database, wal, checkpoints, archiver, io), since since_at (total) and in the last window_s seconds (growth): since the newest reading that is at_least_s old, or else since the oldest. Every call leaves a reading behind, for all sessions where glperf is preloaded, else for this one; readings are kept for a day, nine seconds apart at first and farther with age. growth and window_s NULL: first sample, nothing to compare with yet, or the counter has begun anew. Errors: invalid_parameter_value.';
+
 CREATE VIEW cache AS
-WITH reads AS (
-	SELECT coalesce(d.datname::text, 'shared catalogs') AS database,
-		d.blks_hit AS blocks_hit, d.blks_read AS blocks_read,
-		greatest(d.stats_reset, w.stats_reset) AS evidence_since_at
-	FROM pg_catalog.pg_stat_database d
-	CROSS JOIN pg_catalog.pg_stat_wal w
+WITH c AS (
+	SELECT g.object AS database, max(g.window_s) AS window_s,
+		max(g.total) FILTER (WHERE g.counter = 'blocks_hit') AS hit,
+		max(g.total) FILTER (WHERE g.counter = 'blocks_read') AS read,
+		max(g.growth) FILTER (WHERE g.counter = 'blocks_hit') AS recent_hit,
+		max(g.growth) FILTER (WHERE g.counter = 'blocks_read')
+			AS recent_read,
+		greatest(max(g.since_at), (SELECT w.stats_reset
+								   FROM pg_catalog.pg_stat_wal w))
+			AS evidence_since_at
+	FROM counter_growth('{database}') g
+	GROUP BY g.object
+), r AS (
+	SELECT c.*, 100.0::float8 * c.recent_hit
+			/ nullif(c.recent_hit + c.recent_read, 0) AS hit_pct
+	FROM c
 )
-SELECT r.database, r.blocks_hit, r.blocks_read,
-	100.0::float8 * r.blocks_hit
-		/ nullif(r.blocks_hit + r.blocks_read, 0) AS hit_pct,
+SELECT r.database,
+	r.recent_hit::int8 AS blocks_hit, r.recent_read::int8 AS blocks_read,
+	r.hit_pct,
+	r.window_s,
+	r.hit::int8 AS total_blocks_hit, r.read::int8 AS total_blocks_read,
+	100.0::float8 * r.hit / nullif(r.hit + r.read, 0) AS total_hit_pct,
 	r.evidence_since_at,
-	CASE WHEN r.blocks_hit + r.blocks_read < e.warning THEN 'unknown'
-		ELSE verdict(100.0::float8 * r.blocks_hit
-						 / nullif(r.blocks_hit + r.blocks_read, 0),
-					 t.warning, t.critical, t.direction) END AS status
-FROM reads r
+	CASE
+		WHEN r.window_s IS NULL THEN 'unknown'
+		WHEN r.recent_hit + r.recent_read <= e.warning
+			OR r.hit_pct IS NULL THEN 'ok'
+		ELSE verdict(r.hit_pct, t.warning, t.critical, t.direction) END
+		AS status
+FROM r
 JOIN threshold t ON t.id = 'cache_hit'
 JOIN threshold e ON e.id = 'cache_evidence';
 COMMENT ON VIEW cache IS
-'How much of what each database reads comes from shared buffers. hit_pct covers the whole time since evidence_since_at, in which a bad hour drowns: for a rate over time take the difference of blocks_hit and blocks_read between two samples. A block not found in shared buffers may still come from the operating system''s cache. Source: guide, Cache Configuration.';
+'How much of what each database reads comes from shared buffers: lately, as a bad hour drowns in the totals since evidence_since_at, which stand beside it. Lately is since a reading of five minutes ago, or the oldest there is (see glperf.counter_growth). A block not found in shared buffers may still come from the operating system''s cache. Source: guide, Cache Configuration.';
 COMMENT ON COLUMN cache.database IS 'Database, or shared catalogs.';
-COMMENT ON COLUMN cache.blocks_hit IS 'Block reads answered by shared buffers.';
-COMMENT ON COLUMN cache.blocks_read IS 'Block reads that went to the operating system.';
-COMMENT ON COLUMN cache.hit_pct IS 'blocks_hit as a share (0 to 100) of both; NULL if nothing was read.';
-COMMENT ON COLUMN cache.evidence_since_at IS 'Since when the counters count; NULL if unknown.';
-COMMENT ON COLUMN cache.status IS 'Verdict of hit_pct against the threshold cache_hit; unknown below cache_evidence block reads.';
+COMMENT ON COLUMN cache.blocks_hit IS 'Block reads answered by shared buffers in the last window_s seconds; NULL: first sample.';
+COMMENT ON COLUMN cache.blocks_read IS 'Block reads that went to the operating system in the last window_s seconds; NULL: first sample.';
+COMMENT ON COLUMN cache.hit_pct IS 'blocks_hit as a share (0 to 100) of both; NULL if nothing was read, or at the first sample.';
+COMMENT ON COLUMN cache.window_s IS 'Seconds that these three cover; NULL: first sample, ask again in a few seconds.';
+COMMENT ON COLUMN cache.total_blocks_hit IS 'Block reads answered by shared buffers since evidence_since_at.';
+COMMENT ON COLUMN cache.total_blocks_read IS 'Block reads that went to the operating system since evidence_since_at.';
+COMMENT ON COLUMN cache.total_hit_pct IS 'Their share (0 to 100) since evidence_since_at; not judged.';
+COMMENT ON COLUMN cache.evidence_since_at IS 'Since when the totals count; NULL if unknown.';
+COMMENT ON COLUMN cache.status IS 'Verdict of hit_pct against the threshold cache_hit; ok with no more than cache_evidence block reads, as nothing is to be gained then; unknown at the first sample.';
 
 CREATE VIEW io_latency AS
-WITH io AS (
-	SELECT i.*,
-		i.read_time_ms / nullif(i.reads, 0) AS read_mean_ms,
-		i.write_time_ms / nullif(i.writes, 0) AS write_mean_ms,
-		s.setting = 'on' AS timed
-	FROM io_times() i
+WITH g AS (
+	SELECT g.object, max(g.window_s) AS window_s, max(g.since_at) AS since_at,
+		max(g.total) FILTER (WHERE g.counter = 'reads')::int8 AS total_reads,
+		max(g.total) FILTER (WHERE g.counter = 'read_time_ms')
+			AS total_read_time_ms,
+		max(g.total) FILTER (WHERE g.counter = 'writes')::int8
+			AS total_writes,
+		max(g.total) FILTER (WHERE g.counter = 'write_time_ms')
+			AS total_write_time_ms,
+		max(g.growth) FILTER (WHERE g.counter = 'reads')::int8 AS reads,
+		max(g.growth) FILTER (WHERE g.counter = 'read_time_ms')
+			AS read_time_ms,
+		max(g.growth) FILTER (WHERE g.counter = 'writes')::int8 AS writes,
+		max(g.growth) FILTER (WHERE g.counter = 'write_time_ms')
+			AS write_time_ms
+	FROM counter_growth('{io}') g
+	GROUP BY g.object
+), io AS (
+	SELECT g.*, s.setting = 'on' AS timed,
+		CASE WHEN s.setting = 'on'
+			THEN g.read_time_ms / nullif(g.reads, 0) END AS read_mean_ms,
+		CASE WHEN s.setting = 'on'
+			THEN g.write_time_ms / nullif(g.writes, 0) END AS write_mean_ms
+	FROM g
 	CROSS JOIN pg_catalog.pg_settings s
 	WHERE s.name = 'track_io_timing'
 )
-SELECT io.source, io.activity, io.reads,
-	CASE WHEN io.timed THEN io.read_time_ms END AS read_time_ms,
-	CASE WHEN io.timed THEN io.read_mean_ms END AS read_mean_ms,
-	CASE WHEN io.timed AND io.reads >= e.warning
+SELECT pg_catalog.split_part(io.object, ', ', 1) AS source,
+	pg_catalog.substr(io.object, pg_catalog.strpos(io.object, ', ') + 2)
+		AS activity,
+	io.reads,
+	io.read_mean_ms,
+	CASE WHEN io.reads > e.warning
 		THEN verdict(io.read_mean_ms, r.warning, r.critical, r.direction)
 		ELSE 'unknown' END AS read_status,
 	io.writes,
-	CASE WHEN io.timed THEN io.write_time_ms END AS write_time_ms,
-	CASE WHEN io.timed THEN io.write_mean_ms END AS write_mean_ms,
-	CASE WHEN io.timed AND io.writes >= e.warning
+	io.write_mean_ms,
+	CASE WHEN io.writes > e.warning
 		THEN verdict(io.write_mean_ms, w.warning, w.critical, w.direction)
 		ELSE 'unknown' END AS write_status,
+	io.window_s,
+	io.total_reads,
+	CASE WHEN io.timed THEN io.total_read_time_ms END AS total_read_time_ms,
+	io.total_writes,
+	CASE WHEN io.timed THEN io.total_write_time_ms END AS total_write_time_ms,
 	io.since_at AS evidence_since_at
 FROM io
 JOIN threshold r ON r.id = 'disk_read_latency'
 JOIN threshold w ON w.id = 'disk_write_latency'
 JOIN threshold e ON e.id = 'io_evidence';
 COMMENT ON VIEW io_latency IS
-'Mean time of one read and one write of data files, per kind of activity, against the guide''s 5 and 10 ms. Times are NULL while track_io_timing is off; operations done while it was off pull the means down. Source: guide, Disk I/O Optimization.';
+'Mean time of one read and one write of data files, per kind of activity, lately (as in glperf.cache), against the guide''s 5 and 10 ms. Times are NULL while track_io_timing is off. Before PostgreSQL 16 the server counts no writes of background processes: what is shown then are those that statements had to do themselves. Source: guide, Disk I/O Optimization.';
 COMMENT ON COLUMN io_latency.source IS 'Where the numbers come from: pg_stat_io (PostgreSQL 16 and later), pg_stat_database or pg_stat_statements.';
 COMMENT ON COLUMN io_latency.activity IS 'Kind of process and access, or the database.';
-COMMENT ON COLUMN io_latency.reads IS 'Reads; NULL where they are not counted.';
-COMMENT ON COLUMN io_latency.read_time_ms IS 'Time of all reads, in milliseconds; NULL while track_io_timing is off.';
-COMMENT ON COLUMN io_latency.read_mean_ms IS 'Mean time of one read, in milliseconds; NULL while track_io_timing is off.';
-COMMENT ON COLUMN io_latency.read_status IS 'Verdict of read_mean_ms against disk_read_latency; unknown if not timed, or below io_evidence reads.';
-COMMENT ON COLUMN io_latency.writes IS 'Writes; NULL where they are not counted.';
-COMMENT ON COLUMN io_latency.write_time_ms IS 'Time of all writes, in milliseconds; NULL while track_io_timing is off.';
-COMMENT ON COLUMN io_latency.write_mean_ms IS 'Mean time of one write, in milliseconds; NULL while track_io_timing is off.';
-COMMENT ON COLUMN io_latency.write_status IS 'Verdict of write_mean_ms against disk_write_latency; unknown if not timed, or below io_evidence writes.';
-COMMENT ON COLUMN io_latency.evidence_since_at IS 'Since when the counters count; NULL if unknown.';
+COMMENT ON COLUMN io_latency.reads IS 'Reads in the last window_s seconds; NULL where they are not counted, or at the first sample.';
+COMMENT ON COLUMN io_latency.read_mean_ms IS 'Mean time of one of them, in milliseconds; NULL while track_io_timing is off, and if there was none.';
+COMMENT ON COLUMN io_latency.read_status IS 'Verdict of read_mean_ms against disk_read_latency; unknown if not timed, at the first sample, or with no more than io_evidence reads.';
+COMMENT ON COLUMN io_latency.writes IS 'Writes in the last window_s seconds; NULL where they are not counted, or at the first sample.';
+COMMENT ON COLUMN io_latency.write_mean_ms IS 'Mean time of one of them, in milliseconds; NULL while track_io_timing is off, and if there was none.';
+COMMENT ON COLUMN io_latency.write_status IS 'Verdict of write_mean_ms against disk_write_latency; unknown if not timed, at the first sample, or with no more than io_evidence writes.';
+COMMENT ON COLUMN io_latency.window_s IS 'Seconds that these cover; NULL: first sample, ask again in a few seconds.';
+COMMENT ON COLUMN io_latency.total_reads IS 'Reads since evidence_since_at; NULL where they are not counted.';
+COMMENT ON COLUMN io_latency.total_read_time_ms IS 'Time of all of them, in milliseconds; NULL while track_io_timing is off.';
+COMMENT ON COLUMN io_latency.total_writes IS 'Writes since evidence_since_at; NULL where they are not counted.';
+COMMENT ON COLUMN io_latency.total_write_time_ms IS 'Time of all of them, in milliseconds; NULL while track_io_timing is off.';
+COMMENT ON COLUMN io_latency.evidence_since_at IS 'Since when the totals count; NULL if unknown.';
 
 CREATE VIEW wal AS
-SELECT w.wal_records, w.wal_fpi AS full_page_images,
-	w.wal_bytes::float8 AS wal_bytes,
-	w.wal_bytes::float8 / nullif(extract(epoch FROM pg_catalog.now()
-		- w.stats_reset)::float8, 0) AS wal_bytes_per_s,
-	w.wal_buffers_full,
-	w.stats_reset AS evidence_since_at,
-	c.timed AS checkpoints_timed,
-	c.requested AS checkpoints_requested,
-	100.0::float8 * c.requested / nullif(c.timed + c.requested, 0)
+WITH g AS (
+	-- five minutes for what is written, six hours for checkpoints, of which
+	-- there are a few an hour
+	SELECT w.* FROM counter_growth('{wal}') w
+	UNION ALL
+	SELECT c.* FROM counter_growth('{checkpoints,archiver}', 21600) c
+), p AS (
+	SELECT
+		max(g.total) FILTER (WHERE g.counter = 'records')::int8
+			AS wal_records,
+		max(g.total) FILTER (WHERE g.counter = 'full_page_images')::int8
+			AS full_page_images,
+		max(g.total) FILTER (WHERE g.counter = 'bytes') AS wal_bytes,
+		max(g.growth / g.window_s) FILTER (WHERE g.counter = 'bytes')
+			AS wal_bytes_per_s,
+		max(g.window_s) FILTER (WHERE g.source = 'wal') AS wal_window_s,
+		max(g.total) FILTER (WHERE g.counter = 'buffers_full')::int8
+			AS wal_buffers_full,
+		max(g.since_at) FILTER (WHERE g.source = 'wal') AS since_at,
+		max(g.total) FILTER (WHERE g.counter = 'timed')::int8 AS total_timed,
+		max(g.total) FILTER (WHERE g.counter = 'requested')::int8
+			AS total_requested,
+		max(g.growth) FILTER (WHERE g.counter = 'timed')::int8 AS timed,
+		max(g.growth) FILTER (WHERE g.counter = 'requested')::int8
+			AS requested,
+		max(g.window_s) FILTER (WHERE g.source = 'checkpoints')
+			AS checkpoints_window_s,
+		max(g.since_at) FILTER (WHERE g.source = 'checkpoints')
+			AS checkpoints_since_at,
+		max(g.growth) FILTER (WHERE g.counter = 'failed')::int8
+			AS archive_failures,
+		max(g.window_s) FILTER (WHERE g.source = 'archiver')
+			AS archive_window_s
+	FROM g
+)
+SELECT p.wal_records, p.full_page_images, p.wal_bytes,
+	p.wal_bytes_per_s, p.wal_window_s,
+	p.wal_buffers_full,
+	p.since_at AS evidence_since_at,
+	p.timed AS checkpoints_timed,
+	p.requested AS checkpoints_requested,
+	100.0::float8 * p.requested / nullif(p.timed + p.requested, 0)
 		AS checkpoints_requested_pct,
-	CASE WHEN c.timed + c.requested < e.warning THEN 'unknown'
-		ELSE verdict(100.0::float8 * c.requested
-						 / nullif(c.timed + c.requested, 0),
-					 t.warning, t.critical, t.direction) END
-		AS checkpoints_status,
-	c.since_at AS checkpoints_since_at,
+	p.checkpoints_window_s,
+	CASE WHEN p.timed + p.requested >= e.warning
+		THEN verdict(100.0::float8 * p.requested
+						 / nullif(p.timed + p.requested, 0),
+					 t.warning, t.critical, t.direction)
+		ELSE 'unknown' END AS checkpoints_status,
+	p.total_timed AS total_checkpoints_timed,
+	p.total_requested AS total_checkpoints_requested,
+	p.checkpoints_since_at,
 	a.archived_count, a.failed_count AS archive_failed_count,
+	p.archive_failures, p.archive_window_s,
 	a.last_archived_time AS last_archived_at,
 	a.last_failed_time AS last_archive_failed_at,
 	CASE
@@ -117,30 +211,98 @@ SELECT w.wal_records, w.wal_fpi AS full_page_images,
 										   '-infinity') THEN 'failing'
 		WHEN a.last_archived_time IS NULL THEN 'nothing archived yet'
 		ELSE 'ok' END AS archive_state
-FROM pg_catalog.pg_stat_wal w
-CROSS JOIN checkpoints() c
+FROM p
 CROSS JOIN pg_catalog.pg_stat_archiver a
 JOIN pg_catalog.pg_settings s ON s.name = 'archive_mode'
 JOIN threshold t ON t.id = 'checkpoints_requested'
 JOIN threshold e ON e.id = 'checkpoints_evidence';
 COMMENT ON VIEW wal IS
-'Write-ahead log, checkpoints and archiving of this node since the stamps given; one row.';
-COMMENT ON COLUMN wal.wal_records IS 'WAL records written.';
-COMMENT ON COLUMN wal.full_page_images IS 'Whole pages written to WAL, after the first change of a page since a checkpoint.';
-COMMENT ON COLUMN wal.wal_bytes IS 'Bytes of WAL written.';
-COMMENT ON COLUMN wal.wal_bytes_per_s IS 'Mean bytes of WAL per second since evidence_since_at.';
-COMMENT ON COLUMN wal.wal_buffers_full IS 'How often a statement had to write WAL because wal_buffers was full.';
+'Write-ahead log, checkpoints and archiving of this node, one row: totals since the stamps given, and what happened lately (see glperf.counter_growth).';
+COMMENT ON COLUMN wal.wal_records IS 'WAL records written since evidence_since_at.';
+COMMENT ON COLUMN wal.full_page_images IS 'Whole pages written to WAL, after the first change of a page since a checkpoint, since evidence_since_at.';
+COMMENT ON COLUMN wal.wal_bytes IS 'Bytes of WAL written since evidence_since_at.';
+COMMENT ON COLUMN wal.wal_bytes_per_s IS 'Bytes of WAL per second in the last wal_window_s seconds; NULL: first sample.';
+COMMENT ON COLUMN wal.wal_window_s IS 'Seconds that wal_bytes_per_s covers: since a reading of five minutes ago, or the oldest there is.';
+COMMENT ON COLUMN wal.wal_buffers_full IS 'How often a statement had to write WAL because wal_buffers was full, since evidence_since_at.';
 COMMENT ON COLUMN wal.evidence_since_at IS 'Since when the WAL counters count.';
-COMMENT ON COLUMN wal.checkpoints_timed IS 'Checkpoints started by the clock (on a standby, restartpoints due).';
-COMMENT ON COLUMN wal.checkpoints_requested IS 'Checkpoints started by the volume of WAL, or by a command.';
-COMMENT ON COLUMN wal.checkpoints_requested_pct IS 'Requested checkpoints as a share (0 to 100) of all; NULL if there was none.';
-COMMENT ON COLUMN wal.checkpoints_status IS 'Verdict of checkpoints_requested_pct; unknown below checkpoints_evidence checkpoints.';
+COMMENT ON COLUMN wal.checkpoints_timed IS 'Checkpoints started by the clock (on a standby, restartpoints due) in the last checkpoints_window_s seconds; NULL: first sample.';
+COMMENT ON COLUMN wal.checkpoints_requested IS 'Checkpoints started by the volume of WAL, or by a command, in that time.';
+COMMENT ON COLUMN wal.checkpoints_requested_pct IS 'Requested checkpoints as a share (0 to 100) of both; NULL if there was none.';
+COMMENT ON COLUMN wal.checkpoints_window_s IS 'Seconds that these cover: since a reading of six hours ago, or the oldest there is; NULL: first sample.';
+COMMENT ON COLUMN wal.checkpoints_status IS 'Verdict of checkpoints_requested_pct; unknown below checkpoints_evidence checkpoints in that time.';
+COMMENT ON COLUMN wal.total_checkpoints_timed IS 'Checkpoints started by the clock since checkpoints_since_at.';
+COMMENT ON COLUMN wal.total_checkpoints_requested IS 'Requested ones since checkpoints_since_at.';
 COMMENT ON COLUMN wal.checkpoints_since_at IS 'Since when checkpoints are counted.';
 COMMENT ON COLUMN wal.archived_count IS 'WAL files archived.';
 COMMENT ON COLUMN wal.archive_failed_count IS 'Attempts to archive that failed.';
+COMMENT ON COLUMN wal.archive_failures IS 'Of these, in the last archive_window_s seconds; NULL: first sample.';
+COMMENT ON COLUMN wal.archive_window_s IS 'Seconds that archive_failures covers, as for checkpoints.';
 COMMENT ON COLUMN wal.last_archived_at IS 'Last file archived; NULL if none.';
 COMMENT ON COLUMN wal.last_archive_failed_at IS 'Last attempt that failed; NULL if none.';
 COMMENT ON COLUMN wal.archive_state IS 'off, ok, nothing archived yet, or failing: the last attempt failed.';
+
+CREATE VIEW database_activity AS
+WITH g AS (
+	SELECT g.object AS database, max(g.window_s) AS window_s,
+		max(g.growth) FILTER (WHERE g.counter = 'temp_files')::int8
+			AS temp_files,
+		max(g.growth) FILTER (WHERE g.counter = 'temp_bytes')::int8
+			AS temp_bytes,
+		max(g.growth) FILTER (WHERE g.counter = 'commits')::int8 AS commits,
+		max(g.growth) FILTER (WHERE g.counter = 'rollbacks')::int8
+			AS rollbacks
+	FROM counter_growth('{database}') g
+	GROUP BY g.object
+), hour AS (
+	-- deadlocks are rare: an hour of them
+	SELECT h.object AS database, max(h.window_s) AS window_s,
+		max(h.growth) FILTER (WHERE h.counter = 'deadlocks')::int8
+			AS deadlocks,
+		max(h.growth) FILTER (WHERE h.counter = 'conflicts')::int8
+			AS conflicts
+	FROM counter_growth('{database}', 3600) h
+	GROUP BY h.object
+)
+SELECT d.datname::text AS database,
+	g.temp_files, g.temp_bytes,
+	g.temp_bytes / g.window_s AS temp_bytes_per_s,
+	g.commits, g.rollbacks,
+	100.0::float8 * g.rollbacks / nullif(g.commits + g.rollbacks, 0)
+		AS rollback_pct,
+	g.window_s,
+	hour.deadlocks, hour.conflicts,
+	hour.window_s AS hour_window_s,
+	d.checksum_failures, d.checksum_last_failure AS checksum_last_failure_at,
+	verdict(g.temp_bytes / g.window_s / 1e6, t.warning, t.critical,
+			t.direction) AS temp_status,
+	verdict(hour.deadlocks * 3600 / greatest(hour.window_s, 3600),
+			l.warning, l.critical, l.direction) AS deadlock_status,
+	verdict(coalesce(d.checksum_failures, 0)::float8, k.warning, k.critical,
+			k.direction) AS checksum_status
+FROM pg_catalog.pg_stat_database d
+JOIN g ON g.database = d.datname::text
+JOIN hour ON hour.database = d.datname::text
+JOIN threshold t ON t.id = 'temp_rate'
+JOIN threshold l ON l.id = 'deadlocks'
+JOIN threshold k ON k.id = 'checksum_failures';
+COMMENT ON VIEW database_activity IS
+'What each database did lately: temporary files, transactions, deadlocks, queries cancelled on a standby, damaged pages. Lately is since a reading of five minutes (deadlocks and conflicts: an hour) ago, or the oldest there is; see glperf.counter_growth.';
+COMMENT ON COLUMN database_activity.database IS 'Name of the database.';
+COMMENT ON COLUMN database_activity.temp_files IS 'Temporary files finished in the last window_s seconds; NULL: first sample.';
+COMMENT ON COLUMN database_activity.temp_bytes IS 'Their size in bytes.';
+COMMENT ON COLUMN database_activity.temp_bytes_per_s IS 'The same per second.';
+COMMENT ON COLUMN database_activity.commits IS 'Transactions committed in the last window_s seconds.';
+COMMENT ON COLUMN database_activity.rollbacks IS 'Transactions rolled back in that time.';
+COMMENT ON COLUMN database_activity.rollback_pct IS 'Their share (0 to 100) of both; NULL if there was none. Not judged: drivers roll back to reset a connection.';
+COMMENT ON COLUMN database_activity.window_s IS 'Seconds that these cover; NULL: first sample, ask again in a few seconds.';
+COMMENT ON COLUMN database_activity.deadlocks IS 'Deadlocks in the last hour_window_s seconds; NULL: first sample.';
+COMMENT ON COLUMN database_activity.conflicts IS 'Queries cancelled on this standby in that time because replay needed their rows or locks; 0 on a primary.';
+COMMENT ON COLUMN database_activity.hour_window_s IS 'Seconds that these cover.';
+COMMENT ON COLUMN database_activity.checksum_failures IS 'Damaged pages met since the statistics were reset; NULL: checksums are off, nobody would know.';
+COMMENT ON COLUMN database_activity.checksum_last_failure_at IS 'When the last one was met; NULL: never.';
+COMMENT ON COLUMN database_activity.temp_status IS 'Verdict of temp_bytes_per_s against the threshold temp_rate; unknown at the first sample.';
+COMMENT ON COLUMN database_activity.deadlock_status IS 'Verdict of deadlocks in an hour against the threshold deadlocks; unknown at the first sample.';
+COMMENT ON COLUMN database_activity.checksum_status IS 'Verdict of checksum_failures.';
 
 CREATE VIEW vacuum AS
 WITH holders AS (
@@ -293,78 +455,165 @@ WITH io AS (
 		max(i.read_mean_ms) FILTER (WHERE i.read_status <> 'unknown')
 			AS read_ms,
 		max(i.write_mean_ms) FILTER (WHERE i.write_status <> 'unknown')
-			AS write_ms
+			AS write_ms,
+		sum(i.reads)::int8 AS reads, sum(i.writes)::int8 AS writes,
+		max(i.window_s) AS window_s
 	FROM io_latency i
 ), timing AS (
 	SELECT s.setting = 'on' AS is_on FROM pg_catalog.pg_settings s
 	WHERE s.name = 'track_io_timing'
+), w AS MATERIALIZED (
+	SELECT * FROM wal
+), d AS MATERIALIZED (
+	SELECT * FROM database_activity
+), words AS (
+	SELECT 'first sample: a rate takes two readings, some seconds apart'::text
+			AS first,
+		'Ask again in ten seconds; where glperf is in shared_preload_libraries, readings outlive the session.'::text
+			AS again
 )
 SELECT 'server'::text AS area, 'database ' || c.database AS object,
-	t.id AS check_id, c.hit_pct AS value, t.unit, t.warning, t.critical,
-	c.status,
-	CASE WHEN c.status = 'unknown'
-		THEN pg_catalog.format('only %s block reads so far: too few to judge',
-							   c.blocks_hit + c.blocks_read)
-		ELSE pg_catalog.format('%s %% of block reads come from shared buffers, over all time since %s',
-			pg_catalog.round(c.hit_pct::numeric, 1),
-			coalesce(pg_catalog.to_char(c.evidence_since_at,
-										'YYYY-MM-DD HH24:MI'),
-					 'the counters began')) END AS message,
-	CASE WHEN c.status IN ('warning', 'critical')
+	t.id AS check_id,
+	CASE WHEN c.blocks_hit + c.blocks_read > e.warning THEN c.hit_pct END
+		AS value,
+	t.unit, t.warning, t.critical, c.status,
+	CASE
+		WHEN c.window_s IS NULL THEN words.first || coalesce(
+			pg_catalog.format(' (%s %% since %s)',
+				pg_catalog.round(c.total_hit_pct::numeric, 1),
+				coalesce(pg_catalog.to_char(c.evidence_since_at,
+											'YYYY-MM-DD HH24:MI'),
+						 'the counters began')), '')
+		ELSE pg_catalog.format('%s of %s block reads in the last %s s came from shared buffers%s',
+			coalesce(pg_catalog.round(c.hit_pct::numeric, 1) || ' %', 'none'),
+			c.blocks_hit + c.blocks_read,
+			pg_catalog.round(c.window_s::numeric),
+			CASE WHEN c.blocks_hit + c.blocks_read <= e.warning
+				THEN ': so few that it does not matter' ELSE '' END) END
+		AS message,
+	CASE
+		WHEN c.window_s IS NULL THEN words.again
+		WHEN c.status IN ('warning', 'critical')
 		THEN 'Look at hit_ratio in glperf.slow_queries and glperf.table_access: an index that avoids reading is better than more memory; then raise shared_buffers.' END
 		AS remedy,
 	t.guide_section
 FROM cache c JOIN threshold t ON t.id = 'cache_hit'
+JOIN threshold e ON e.id = 'cache_evidence' CROSS JOIN words
 WHERE c.database = pg_catalog.current_database()
 	OR c.status IN ('warning', 'critical')
 UNION ALL
 SELECT 'server', k.object, t.id, k.value, t.unit, t.warning, t.critical,
-	verdict(k.value, t.warning, t.critical, t.direction),
+	CASE WHEN timing.is_on AND k.value IS NULL AND k.operations IS NOT NULL
+			THEN 'ok'
+		ELSE verdict(k.value, t.warning, t.critical, t.direction) END,
 	CASE WHEN NOT timing.is_on THEN 'track_io_timing is off, so nobody knows'
-		WHEN k.value IS NULL THEN 'too few timed operations to judge'
-		ELSE pg_catalog.format('the slowest kind of access takes %s ms on average',
-			pg_catalog.round(k.value::numeric, 2)) END,
+		WHEN io.window_s IS NULL THEN words.first
+		WHEN k.operations IS NULL THEN 'not counted by this server'
+		WHEN k.value IS NULL THEN pg_catalog.format(
+			'%s in the last %s s: so few that their time does not matter',
+			k.operations, pg_catalog.round(io.window_s::numeric))
+		ELSE pg_catalog.format('the slowest kind of access took %s ms on average in the last %s s',
+			pg_catalog.round(k.value::numeric, 2),
+			pg_catalog.round(io.window_s::numeric)) END,
 	CASE WHEN NOT timing.is_on
 		THEN 'ALTER SYSTEM SET track_io_timing = on; SELECT pg_reload_conf();'
+		WHEN io.window_s IS NULL THEN words.again
 		WHEN k.value IS NOT NULL
 			AND verdict(k.value, t.warning, t.critical, t.direction) <> 'ok'
 		THEN 'SELECT * FROM glperf.io_latency;' END,
 	t.guide_section
-FROM io CROSS JOIN timing
+FROM io CROSS JOIN timing CROSS JOIN words
 CROSS JOIN LATERAL (VALUES
-	('data files, reads', 'disk_read_latency', io.read_ms),
-	('data files, writes', 'disk_write_latency', io.write_ms))
-	k (object, id, value)
+	('data files, reads', 'disk_read_latency', io.read_ms, io.reads),
+	('data files, writes', 'disk_write_latency', io.write_ms, io.writes))
+	k (object, id, value, operations)
 JOIN threshold t ON t.id = k.id
 UNION ALL
 SELECT 'server', 'checkpoints', t.id, w.checkpoints_requested_pct, t.unit,
 	t.warning, t.critical, w.checkpoints_status,
-	CASE WHEN w.checkpoints_status = 'unknown'
-		THEN pg_catalog.format('only %s checkpoints so far: too few to judge',
-			w.checkpoints_timed + w.checkpoints_requested)
-		ELSE pg_catalog.format('%s of %s checkpoints were forced by the volume of WAL or a command',
+	CASE WHEN w.checkpoints_window_s IS NULL THEN words.first
+		WHEN w.checkpoints_status = 'unknown'
+		THEN pg_catalog.format('only %s checkpoints in the last %s minutes: too few to judge',
+			w.checkpoints_timed + w.checkpoints_requested,
+			pg_catalog.round(w.checkpoints_window_s::numeric / 60))
+		ELSE pg_catalog.format('%s of %s checkpoints in the last %s minutes were forced by the volume of WAL or a command',
 			w.checkpoints_requested,
-			w.checkpoints_timed + w.checkpoints_requested) END,
-	CASE WHEN w.checkpoints_status IN ('warning', 'critical')
+			w.checkpoints_timed + w.checkpoints_requested,
+			pg_catalog.round(w.checkpoints_window_s::numeric / 60)) END,
+	CASE WHEN w.checkpoints_window_s IS NULL THEN words.again
+		WHEN w.checkpoints_status IN ('warning', 'critical')
 		THEN pg_catalog.format('ALTER SYSTEM SET max_wal_size = ''%sMB''; SELECT pg_reload_conf();',
 			2 * s.setting::int8) END,
 	t.guide_section
-FROM wal w
+FROM w CROSS JOIN words
 JOIN threshold t ON t.id = 'checkpoints_requested'
 JOIN pg_catalog.pg_settings s ON s.name = 'max_wal_size'
 UNION ALL
+SELECT 'server', 'WAL', t.id, w.wal_bytes_per_s / 1e6, t.unit, t.warning,
+	t.critical,
+	verdict(w.wal_bytes_per_s / 1e6, t.warning, t.critical, t.direction),
+	CASE WHEN w.wal_window_s IS NULL THEN words.first
+		ELSE pg_catalog.format('%s of WAL per second in the last %s s%s',
+			pg_catalog.pg_size_pretty(w.wal_bytes_per_s::int8),
+			pg_catalog.round(w.wal_window_s::numeric),
+			CASE WHEN w.wal_bytes_per_s >= 1e6 THEN pg_catalog.format(
+				': max_wal_size lasts %s minutes',
+				pg_catalog.round((s.setting::float8 * 1048576
+					/ w.wal_bytes_per_s / 60)::numeric)) ELSE '' END) END,
+	CASE WHEN w.wal_window_s IS NULL THEN words.again
+		WHEN verdict(w.wal_bytes_per_s / 1e6, t.warning, t.critical,
+					 t.direction) <> 'ok'
+		THEN 'SELECT * FROM glperf.statements ORDER BY wal_bytes DESC LIMIT 20; drop unused indexes, and make less of it with wal_compression.' END,
+	t.guide_section
+FROM w CROSS JOIN words
+JOIN threshold t ON t.id = 'wal_rate'
+JOIN pg_catalog.pg_settings s ON s.name = 'max_wal_size'
+UNION ALL
+SELECT 'server', 'database ' || d.database, t.id, v.value, t.unit, t.warning,
+	t.critical, v.status,
+	CASE WHEN v.value IS NULL THEN words.first ELSE v.message END,
+	CASE WHEN v.value IS NULL THEN words.again
+		WHEN v.status <> 'ok' THEN v.remedy END,
+	t.guide_section
+FROM d CROSS JOIN words
+CROSS JOIN LATERAL (VALUES
+	('temp_rate', d.temp_bytes_per_s / 1e6, d.temp_status,
+		pg_catalog.format('%s temporary files of %s in the last %s s',
+			d.temp_files, pg_catalog.pg_size_pretty(d.temp_bytes),
+			pg_catalog.round(d.window_s::numeric)),
+		'SELECT * FROM glperf.statements ORDER BY temp_bytes DESC LIMIT 20; raise work_mem for the roles that run them.'),
+	('deadlocks', d.deadlocks * 3600 / greatest(d.hour_window_s, 3600),
+		d.deadlock_status,
+		pg_catalog.format('%s deadlocks in the last %s minutes', d.deadlocks,
+			pg_catalog.round(d.hour_window_s::numeric / 60)),
+		'Read the server''s log for the statements, and let all transactions lock rows in the same order.'),
+	('checksum_failures', coalesce(d.checksum_failures, 0)::float8,
+		d.checksum_status,
+		pg_catalog.format('%s damaged pages, the last one met at %s',
+			d.checksum_failures, pg_catalog.to_char(d.checksum_last_failure_at,
+				'YYYY-MM-DD HH24:MI')),
+		'The disk loses data: read the server''s log for the files, fail over or restore, and replace the disk.'))
+	v (id, value, status, message, remedy)
+JOIN threshold t ON t.id = v.id
+WHERE v.status IN ('warning', 'critical')
+	OR (d.database = pg_catalog.current_database()
+		AND v.id <> 'checksum_failures')
+UNION ALL
 SELECT 'server', 'WAL archiving', 'archiving',
-	w.archive_failed_count::float8, 'failures', NULL, NULL,
+	w.archive_failures::float8, 'failures', NULL, NULL,
 	CASE w.archive_state WHEN 'failing' THEN 'critical' ELSE 'ok' END,
 	CASE w.archive_state
-		WHEN 'failing' THEN pg_catalog.format('archiving has been failing since %s, and WAL fills the disk',
+		WHEN 'failing' THEN pg_catalog.format('the last attempt to archive failed at %s%s; WAL fills the disk',
 			pg_catalog.to_char(w.last_archive_failed_at,
-							   'YYYY-MM-DD HH24:MI'))
+							   'YYYY-MM-DD HH24:MI'),
+			pg_catalog.format(', %s attempts in the last %s minutes',
+				w.archive_failures,
+				pg_catalog.round(w.archive_window_s::numeric / 60)))
 		ELSE w.archive_state END,
 	CASE w.archive_state WHEN 'failing'
 		THEN 'Read the server''s log for what archive_command says.' END,
 	NULL
-FROM wal w WHERE w.archive_state <> 'off'
+FROM w WHERE w.archive_state <> 'off'
 UNION ALL
 SELECT 'server', 'database ' || v.database, t.id,
 	greatest(v.xid_wraparound_pct, v.multixact_wraparound_pct), t.unit,
@@ -407,9 +656,11 @@ SELECT 'server', 'settings', 'setting', count(*)::float8, 'settings', NULL,
 	NULL, NULL
 FROM settings s WHERE s.status = 'ok';
 COMMENT ON VIEW health_server IS
-'Rows of glperf.health about the server: cache, disk latency, checkpoints, archiving, transaction ids and settings.';
+'Rows of glperf.health about the server: cache, disk latency, checkpoints, WAL, archiving, temporary files, deadlocks, damaged pages, transaction ids and settings.';
 
-REVOKE ALL ON FUNCTION io_times(), checkpoints() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION io_times(), checkpoints() TO pg_monitor;
-GRANT SELECT ON cache, io_latency, wal, vacuum, settings, health_server
-	TO pg_monitor;
+REVOKE ALL ON FUNCTION io_times(), checkpoints(),
+	counter_growth(text[], float8) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION io_times(), checkpoints(),
+	counter_growth(text[], float8) TO pg_monitor;
+GRANT SELECT ON cache, io_latency, wal, database_activity, vacuum, settings,
+	health_server TO pg_monitor;

@@ -15,13 +15,21 @@ COMMENT ON FUNCTION recent_health_rows(text[]) IS
 
 -- each area has its view health_<area>, and no other view is named so
 CREATE VIEW recent_health AS
-SELECT r.*
+SELECT r.area, r.object, r.check_id, r.value, r.unit, r.warning, r.critical,
+	CASE WHEN z.note IS NULL THEN r.status ELSE 'ok' END AS status,
+	CASE WHEN z.note IS NULL THEN r.message
+		ELSE pg_catalog.format('silenced %s (%s: %s)', z.note, r.status,
+							   r.message) END AS message,
+	coalesce(z.remedy, r.remedy) AS remedy,
+	r.guide_section, r.measured_at
 FROM recent_health_rows((
 	SELECT pg_catalog.array_agg(c.relname::text ORDER BY c.relname)
 	FROM pg_catalog.pg_class c
 	JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = 'glperf' AND c.relkind = 'v'
-		AND c.relname LIKE 'health\_%')) r;
+		AND c.relname LIKE 'health\_%')) r
+LEFT JOIN LATERAL silence_of(r.check_id, r.object) z
+	ON r.status <> 'ok';
 COMMENT ON VIEW recent_health IS
 'glperf.health for what polls it over a lasting connection: the rows of each area are as recent as they are cheap, so that polling costs less than 0.5 % of a processor however large the database is. measured_at says how recent. Each session keeps its own.';
 COMMENT ON COLUMN recent_health.area IS 'As in glperf.health.';
