@@ -38,6 +38,7 @@
 #include "host.h"
 #include "received.h"
 #include "samples.h"
+#include "uptime.h"
 #include "waits.h"
 #include "worker.h"
 
@@ -108,6 +109,7 @@ request_shmem(void)
 	RequestAddinShmemSpace(glperf_host_shmem_size());
 	RequestAddinShmemSpace(glperf_received_shmem_size());
 	RequestAddinShmemSpace(glperf_counters_shmem_size());
+	RequestAddinShmemSpace(glperf_uptime_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, GLPERF_LOCK_COUNT);
 }
 
@@ -129,6 +131,7 @@ startup_shmem(void)
 	glperf_host_shmem_startup();
 	glperf_received_shmem_startup();
 	glperf_counters_shmem_startup();
+	glperf_uptime_shmem_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 

@@ -29,6 +29,7 @@
 #include "guc.h"
 #include "host.h"
 #include "received.h"
+#include "uptime.h"
 #include "waits.h"
 #include "worker.h"
 
@@ -292,6 +293,7 @@ glperf_worker_main(Datum arg)
 		{
 			keep_totals();
 			glperf_host_keep();
+			glperf_uptime_keep();
 			next_totals = now + TOTALS_INTERVAL_US;
 		}
 		next_history = glperf_history_run(now, next_history);
@@ -312,6 +314,7 @@ glperf_worker_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 	}
+	glperf_uptime_keep();
 	/* 0 would mean that the work is done, and nobody starts it again */
 	proc_exit(1);
 }

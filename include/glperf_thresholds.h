@@ -112,7 +112,7 @@ GLPERF_THRESHOLD("network_capacity", 10, GLPERF_NO_LIMIT, "above", "Gbit/s", "ho
 				 "bandwidth of the network in each direction, unless the link is slower; 100 % of network")
 GLPERF_THRESHOLD("uptime", 99.9, 99, "below", "%", "postgres",
 				 "Performance Targets",
-				 "share of the time in which the service answered")
+				 "share of the last thirty days in which the server was there")
 
 /* What only the application can see */
 GLPERF_THRESHOLD("redis_hit", 80, GLPERF_NO_LIMIT, "below", "%", "external",
@@ -213,6 +213,9 @@ GLPERF_THRESHOLD("cache_evidence", 50000, GLPERF_NO_LIMIT, "below", "blocks", "p
 GLPERF_THRESHOLD("io_evidence", 100, GLPERF_NO_LIMIT, "below", "operations", "postgres",
 				 NULL,
 				 "timed reads or writes needed before their mean time is judged")
+GLPERF_THRESHOLD("uptime_evidence", 1, GLPERF_NO_LIMIT, "below", "days", "postgres",
+				 NULL,
+				 "days of watching needed before the share of time in which the server was there is judged")
 GLPERF_THRESHOLD("io_wait_spike", 20, GLPERF_NO_LIMIT, "above", "%", "host",
 				 NULL,
 				 "processor time spent waiting for the disk, above which some ten seconds are called a spike")

@@ -553,8 +553,8 @@ foreach my $q (map { GlperfGrafana::queries($_) } @dashboards)
 	next unless $r->{error};
 	push @failed, $q->{where};
 	push @silent, "$q->{where}: $r->{error}{M}" unless $r->{error}{H};
-	push @silent, "$q->{where}: does not read slow_queries"
-	  unless $q->{sql} =~ /glperf\.slow_queries/;
+	push @silent, "$q->{where}: does not read statements"
+	  unless $q->{sql} =~ /glperf\.(?:slow_queries|statement_rankings)/;
 }
 is(join("\n", @silent), '',
 	'without pg_stat_statements only panels of statements fail, with a hint');

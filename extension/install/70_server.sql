@@ -304,6 +304,17 @@ COMMENT ON COLUMN database_activity.temp_status IS 'Verdict of temp_bytes_per_s 
 COMMENT ON COLUMN database_activity.deadlock_status IS 'Verdict of deadlocks in an hour against the threshold deadlocks; unknown at the first sample.';
 COMMENT ON COLUMN database_activity.checksum_status IS 'Verdict of checksum_failures.';
 
+CREATE FUNCTION uptime(
+	OUT since_at timestamptz, OUT window_s float8, OUT down_s float8,
+	OUT outages int8, OUT last_outage_at timestamptz,
+	OUT last_outage_s float8)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_uptime';
+COMMENT ON FUNCTION uptime() IS
+'How long, of the last thirty days (window_s seconds since since_at: fewer if the collector has not watched for so long), the server was down (down_s), how often, and when last; NULL: never. Restarts count. After a crash an outage begins with the collector''s last note, at most ten seconds early. What the server cannot see, such as the network before it, is not in it. No row unless glperf is in shared_preload_libraries.';
+
 CREATE VIEW vacuum AS
 WITH holders AS (
 	SELECT pg_catalog.age(a.backend_xmin) AS xmin_age,
@@ -599,6 +610,31 @@ WHERE v.status IN ('warning', 'critical')
 	OR (d.database = pg_catalog.current_database()
 		AND v.id <> 'checksum_failures')
 UNION ALL
+SELECT 'server', 'uptime', t.id, u.value, t.unit, t.warning, t.critical,
+	CASE WHEN u.window_s / 86400 < e.warning THEN 'unknown'
+		ELSE verdict(u.value, t.warning, t.critical, t.direction) END,
+	CASE WHEN u.window_s IS NULL
+		THEN 'not watched: glperf is not in shared_preload_libraries'
+		ELSE pg_catalog.format('down %s times, %s s together, in the last %s hours%s%s',
+			u.outages, pg_catalog.round(u.down_s::numeric, 1),
+			pg_catalog.round((u.window_s / 3600)::numeric, 1),
+			pg_catalog.format('; last at %s for %s s',
+				pg_catalog.to_char(u.last_outage_at, 'YYYY-MM-DD HH24:MI'),
+				pg_catalog.round(u.last_outage_s::numeric, 1)),
+			CASE WHEN u.window_s / 86400 < e.warning
+				THEN ': too short to judge' ELSE '' END) END,
+	CASE WHEN u.window_s IS NULL
+		THEN 'Add glperf to shared_preload_libraries and restart the server.'
+		WHEN verdict(u.value, t.warning, t.critical, t.direction) <> 'ok'
+		THEN 'Read the server''s log for why it went down; plan restarts together, and fail over to a standby for longer ones.' END,
+	t.guide_section
+FROM threshold t
+JOIN threshold e ON e.id = 'uptime_evidence'
+LEFT JOIN LATERAL (SELECT n.*,
+		100.0::float8 * (1 - n.down_s / nullif(n.window_s, 0)) AS value
+	FROM uptime() n) u ON true
+WHERE t.id = 'uptime'
+UNION ALL
 SELECT 'server', 'WAL archiving', 'archiving',
 	w.archive_failures::float8, 'failures', NULL, NULL,
 	CASE w.archive_state WHEN 'failing' THEN 'critical' ELSE 'ok' END,
@@ -658,9 +694,9 @@ FROM settings s WHERE s.status = 'ok';
 COMMENT ON VIEW health_server IS
 'Rows of glperf.health about the server: cache, disk latency, checkpoints, WAL, archiving, temporary files, deadlocks, damaged pages, transaction ids and settings.';
 
-REVOKE ALL ON FUNCTION io_times(), checkpoints(),
+REVOKE ALL ON FUNCTION io_times(), checkpoints(), uptime(),
 	counter_growth(text[], float8) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION io_times(), checkpoints(),
+GRANT EXECUTE ON FUNCTION io_times(), checkpoints(), uptime(),
 	counter_growth(text[], float8) TO pg_monitor;
 GRANT SELECT ON cache, io_latency, wal, database_activity, vacuum, settings,
 	health_server TO pg_monitor;
