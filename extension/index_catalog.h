@@ -172,4 +172,11 @@ extern void glperf_index_suppose(List *indexes);
 extern bool glperf_index_supports_foreign_key(const GlperfIndex *index,
 											  const GlperfForeignKey *fk);
 
+/*
+ * Does it narrow them down, at least: does it begin with some of the columns?
+ * Better than nothing, where there is nothing better.
+ */
+extern bool glperf_index_helps_foreign_key(const GlperfIndex *index,
+										   const GlperfForeignKey *fk);
+
 #endif							/* GLPERF_INDEX_CATALOG_H */

@@ -317,6 +317,31 @@ foreign_key_column(const GlperfIndex *index, int i, const GlperfForeignKey *fk)
 }
 
 /*
+ * How many of the foreign key's columns come first in the index; *leading is
+ * set to the number of keys that they take.
+ */
+static int
+leading_columns(const GlperfIndex *index, const GlperfForeignKey *fk,
+				int *leading)
+{
+	Bitmapset  *found = NULL;
+
+	*leading = 0;
+	if (!index->valid || index->table != fk->table ||
+		(index->am != BTREE_AM_OID && index->am != HASH_AM_OID))
+		return 0;
+	for (; *leading < index->nkeys; (*leading)++)
+	{
+		int			column = foreign_key_column(index, *leading, fk);
+
+		if (column < 0)
+			break;
+		found = bms_add_member(found, column);
+	}
+	return bms_num_members(found);
+}
+
+/*
  * See index_catalog.h.  The first keys must be the foreign key's columns, in
  * any order.  A unique index on some of the columns will do as well: it leaves
  * at most one row to look at.
@@ -325,22 +350,22 @@ bool
 glperf_index_supports_foreign_key(const GlperfIndex *index,
 								  const GlperfForeignKey *fk)
 {
-	Bitmapset  *found = NULL;
-	int			leading = 0;
+	int			leading;
+	int			columns = leading_columns(index, fk, &leading);
 
-	if (!index->valid || index->table != fk->table ||
-		(index->am != BTREE_AM_OID && index->am != HASH_AM_OID))
-		return false;
-	for (; leading < index->nkeys; leading++)
-	{
-		int			column = foreign_key_column(index, leading, fk);
-
-		if (column < 0)
-			break;
-		found = bms_add_member(found, column);
-	}
-	if (bms_num_members(found) < fk->ncolumns &&
-		!(index->unique && leading == index->nkeys))
+	if (columns == 0 ||
+		(columns < fk->ncolumns &&
+		 !(index->unique && leading == index->nkeys)))
 		return false;
 	return holds_referencing_rows(index, fk);
+}
+
+bool
+glperf_index_helps_foreign_key(const GlperfIndex *index,
+							   const GlperfForeignKey *fk)
+{
+	int			leading;
+
+	return leading_columns(index, fk, &leading) > 0 &&
+		holds_referencing_rows(index, fk);
 }

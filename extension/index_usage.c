@@ -378,13 +378,15 @@ needed_by_foreign_key(const GlperfIndex *index, GlperfIndex **siblings, int n,
 	foreach(lc, fks)
 	{
 		const GlperfForeignKey *fk = lfirst(lc);
+		bool		supports = glperf_index_supports_foreign_key(index, fk);
 		bool		other = false;
 
-		if (!glperf_index_supports_foreign_key(index, fk))
+		if (!supports && !glperf_index_helps_foreign_key(index, fk))
 			continue;
 		for (int i = 0; i < n && !other; i++)
 			other = siblings[i] != index && !siblings[i]->drop &&
-				glperf_index_supports_foreign_key(siblings[i], fk);
+				(glperf_index_supports_foreign_key(siblings[i], fk) ||
+				 (!supports && glperf_index_helps_foreign_key(siblings[i], fk)));
 		if (!other)
 			return fk;
 	}
