@@ -48,7 +48,7 @@
 /* GIN: largest entry before its rows get a tree; see GinMaxItemSize */
 #define GIN_MAX_ITEM	2704.0
 /* GIN: bytes of header and first row of a compressed list */
-#define GIN_LIST		8.0
+#define GIN_LIST_BYTES		8.0
 #define GIN_SEGMENT		320.0
 /* GIN: how full random insertions leave the entry tree's pages */
 #define GIN_MIXED		0.68
@@ -234,7 +234,7 @@ gin_list_bytes(double tuples, double firsts, double gap)
 {
 	double		far = 2 + exp(-7 / gap) + exp(-1023 / gap) + exp(-131071 / gap);
 
-	return GIN_LIST + (tuples - 1) * (firsts * far + (1 - firsts));
+	return GIN_LIST_BYTES + (tuples - 1) * (firsts * far + (1 - firsts));
 }
 
 /*
@@ -278,7 +278,7 @@ glperf_gin_add(GlperfGin *gin, double n, double key, double tuples,
 	}
 	/* segments with a header each, pages filled with whole ones */
 	list = gin_list_bytes(tuples, firsts, gap);
-	list += list / GIN_SEGMENT * GIN_LIST;
+	list += list / GIN_SEGMENT * GIN_LIST_BYTES;
 	gin->entry_bytes += n * (head + LINE);
 	gin->posting_pages += n * ceil(list / (ROOM(16) - GIN_SEGMENT / 2));
 	/* a posting tree of several pages has a root */
