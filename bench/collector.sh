@@ -2,17 +2,26 @@
 # collector.sh [CONFIGURATION...]
 #
 # What the collector costs, beside pg_stat_statements, pg_qualstats and
-# pg_stat_kcache: user-space instructions per transaction of pgbench -S, counted
-# by valgrind's callgrind as the difference between 4500 and 500 transactions of
-# one backend.  That is reproducible to some ten instructions on any machine and
-# under any load, where transactions per second need an idle one.  What waits
-# for the client is left out: it depends on whether the client was quick.
+# pg_stat_kcache, per transaction of pgbench -S, in two ways:
+#
+# - User-space instructions, counted by valgrind's callgrind as the difference
+#   between 4500 and 500 transactions of one backend.  That is reproducible to
+#   some ten instructions on any machine and under any load, where transactions
+#   per second need an idle one.  What waits for the client is left out: it
+#   depends on whether the client was quick.
+# - As a cross-check the processor time of one backend, kernel included: the
+#   median of ROUNDS (5) starts of each server in random order, TRANSACTIONS
+#   (100000) each.  On a busy machine it says little about differences of 1 %.
+#
+# Ends with what one execution calls in the collector, as callgrind saw it: the
+# hot path has two clock reads and no call that locks or allocates.
 #
 # Needs valgrind and an installed glperf (make install); the rivals are
 # downloaded as Debian packages and unpacked into a private copy of PostgreSQL,
-# not installed.  About a minute per configuration.
+# not installed.  pg_stat_monitor is not packaged by Debian.  About a minute per
+# configuration.  CONFIGURATION: glperf, pss, rivals; none: all of them.
 #
-# Environment: PG_CONFIG, TMPDIR.
+# Environment: PG_CONFIG, TMPDIR, ROUNDS (0: no cross-check), TRANSACTIONS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE
@@ -95,6 +104,23 @@ instructions()
 		END {printf "%d\n", sum}'
 }
 
+# Print what the collector's function calls, per transaction of the last run.
+calls()
+{
+	local f
+	f=$(grep -l 'run_statement' $(ls -t "$W"/out/callgrind.*) | head -n 1 || true)
+	[ -n "$f" ] || return 0
+	echo "# calls of the hook per transaction (callgrind, $(basename "$f")):"
+	callgrind_annotate --tree=calling --auto=no --threshold=100 --inclusive=yes "$f" 2>/dev/null | awk '
+		/ \* .*:run_statement( |$)/ && !/glperf_|standard_/ {on = 1; next}
+		on && / > / {
+			n = $0; sub(/.*\(/, "", n); sub(/x\).*/, "", n); gsub(",", "", n)
+			f = $0; sub(/ \([0-9,]*x\).*/, "", f); sub(/.*:/, "", f)
+			if (n > 3000) printf "#   %-28s %.2f\n", f, n / 4500
+			next }
+		on {on = 0}' || true
+}
+
 measure()
 {
 	local name=$1 baseline=$2
@@ -121,6 +147,38 @@ measure()
 	echo "$line"
 	stop
 	wait
+	if [ "$name" = glperf ]; then calls >"$W/calls"; fi
+	rm -f "$W"/out/callgrind.*
+}
+
+# Processor time, in clock ticks, of backends that have ended.
+ticks() { awk '{print $16 + $17}' "/proc/$(head -n 1 "$W/data/postmaster.pid")/stat"; }
+
+# cpu NAME OPTION...: one round of one configuration, into $W/cpu
+cpu()
+{
+	local name=$1 before after i
+	shift
+	"${as[@]}" "$bin/pg_ctl" -D "$W/data" -l "$W/out/log" -w \
+		-o "$(printf "'%s' " "$@")" start >/dev/null
+	"$bin/pgbench" -n -S -c 1 -t 5000 -M prepared bench >/dev/null 2>&1
+	sleep 0.5
+	before=$(ticks)
+	"$bin/pgbench" -n -S -c 1 -t "$transactions" -M prepared --random-seed=1 bench >/dev/null 2>&1
+	for i in $(seq 50); do
+		sleep 0.1
+		after=$(ticks)
+		[ "$after" -le $((before + 5)) ] || break
+	done
+	echo "$name	$((after - before))" >>"$W/cpu"
+	stop
+}
+
+# run NAME BASELINE OPTION...: count instructions now, and time it later
+run()
+{
+	measure "$@"
+	configurations+=("$(printf '%s\t' "$@")")
 }
 
 want()
@@ -133,20 +191,51 @@ want()
 only=("$@")
 id=(-c compute_query_id=on)
 lib() { echo "shared_preload_libraries=$1"; }
-measure none none "${id[@]}"
-if want glperf; then measure glperf none "${id[@]}" -c "$(lib glperf)"; fi
+configurations=()
+rounds=${ROUNDS:-5}
+transactions=${TRANSACTIONS:-100000}
+run none none "${id[@]}"
+if want glperf; then run glperf none "${id[@]}" -c "$(lib glperf)"; fi
 if want pss; then
-	measure pg_stat_statements none "${id[@]}" -c "$(lib pg_stat_statements)"
+	run pg_stat_statements none "${id[@]}" -c "$(lib pg_stat_statements)"
 	echo '# on top of pg_stat_statements:'
-	measure 'pss, glperf' pg_stat_statements "${id[@]}" -c "$(lib 'pg_stat_statements, glperf')"
-	measure 'glperf, pss' pg_stat_statements "${id[@]}" -c "$(lib 'glperf, pg_stat_statements')"
+	run 'pg_stat_statements, glperf' pg_stat_statements "${id[@]}" -c "$(lib 'pg_stat_statements, glperf')"
+	run 'glperf, pg_stat_statements' pg_stat_statements "${id[@]}" -c "$(lib 'glperf, pg_stat_statements')"
 fi
 if want rivals; then
 	[ ! -f "$("$P" --pkglibdir)/pg_stat_kcache.so" ] ||
-		measure 'pss, pg_stat_kcache' pg_stat_statements "${id[@]}" -c "$(lib 'pg_stat_statements, pg_stat_kcache')"
+		run 'pg_stat_statements, kcache' pg_stat_statements "${id[@]}" -c "$(lib 'pg_stat_statements, pg_stat_kcache')"
 	if [ -f "$("$P" --pkglibdir)/pg_qualstats.so" ]; then
-		measure 'pss, pg_qualstats' pg_stat_statements "${id[@]}" -c "$(lib 'pg_stat_statements, pg_qualstats')"
-		measure 'pss, pg_qualstats, sample rate 1' pg_stat_statements "${id[@]}" \
+		run 'pg_stat_statements, qualstats' pg_stat_statements "${id[@]}" -c "$(lib 'pg_stat_statements, pg_qualstats')"
+		run 'same, sample rate 1' pg_stat_statements "${id[@]}" \
 			-c "$(lib 'pg_stat_statements, pg_qualstats')" -c pg_qualstats.sample_rate=1
 	fi
 fi
+
+if [ "$rounds" -gt 0 ]; then
+	echo
+	echo "# processor time per transaction, prepared, median of $rounds rounds of $transactions"
+	for _ in $(seq "$rounds"); do
+		while IFS= read -r line; do
+			IFS=$'\t' read -r -a words <<<"$line"
+			cpu "${words[0]}" "${words[@]:2}"
+		done < <(printf '%s\n' "${configurations[@]}" | shuf)
+	done
+	for line in "${configurations[@]}"; do
+		IFS=$'\t' read -r -a words <<<"$line"
+		awk -F '\t' -v name="${words[0]}" -v baseline="${words[1]}" -v n="$transactions" \
+			-v hz="$(getconf CLK_TCK)" '
+			function median(a, c,   i, j, x) {
+				for (i = 1; i <= c; i++)
+					for (j = i + 1; j <= c; j++)
+						if (a[j] < a[i]) {x = a[i]; a[i] = a[j]; a[j] = x}
+				return c % 2 ? a[(c + 1) / 2] : (a[c / 2] + a[c / 2 + 1]) / 2 }
+			$1 == name {mine[++m] = $2}
+			$1 == baseline {base[++b] = $2}
+			END {
+				x = median(mine, m); y = median(base, b)
+				printf "%-34s %7.2f us  %.3f (rounds %.2f to %.2f us)\n", name, x / hz / n * 1e6, x / y,
+					mine[1] / hz / n * 1e6, mine[m] / hz / n * 1e6 }' "$W/cpu"
+	done
+fi
+[ ! -f "$W/calls" ] || { echo; cat "$W/calls"; }

@@ -27,7 +27,6 @@
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 #include "tcop/utility.h"
-#include "utils/backend_status.h"
 
 #include "collector.h"
 #include "collector_store.h"
@@ -39,6 +38,7 @@
 #include "received.h"
 #include "samples.h"
 #include "uptime.h"
+#include "utility_id.h"
 #include "waits.h"
 #include "worker.h"
 
@@ -68,9 +68,6 @@ static int	nopen = 0;
 static uint64 running_since = 0;
 static const char *running_text = NULL;
 static bool running_utility = false;
-
-/* Id of the utility statement analysed last. */
-static uint64 utility_queryid = 0;
 
 static shmem_request_hook_type prev_shmem_request = NULL;
 static shmem_startup_hook_type prev_shmem_startup = NULL;
@@ -534,24 +531,10 @@ note_analysis(ParseState *pstate, Query *query, GlperfJumbleState *jstate)
 {
 	glperf_endpoints_new_text();
 	if (query->utilityStmt != NULL && nesting_level == 0)
-		utility_queryid = query->queryId;
+		glperf_utility_id_note(pstate->p_sourcetext, query->stmt_location,
+							   query->queryId);
 	if (prev_post_parse_analyze)
 		prev_post_parse_analyze(pstate, query, jstate);
-}
-
-/*
- * Id of a utility statement of the client.  A statement prepared in the
- * protocol may have lost its id when it ran before; then the last one analysed
- * can be another.
- */
-static uint64
-utility_id(PlannedStmt *pstmt)
-{
-	if (pstmt->queryId != 0)
-		return pstmt->queryId;
-	if (pgstat_get_my_query_id() != 0)
-		return pgstat_get_my_query_id();
-	return utility_queryid;
 }
 
 /*
@@ -573,8 +556,11 @@ run_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	passes = IsA(command, ExecuteStmt) || IsA(command, PrepareStmt) ||
 		IsA(command, DeallocateStmt);
 	if (!passes && glperf_track_utility)
-		queryid = nesting_level == 0 ? utility_id(pstmt) : pstmt->queryId;
-	utility_queryid = 0;
+	{
+		queryid = pstmt->queryId;
+		if (queryid == 0 && nesting_level == 0)
+			queryid = glperf_utility_id(queryString, pstmt->stmt_location);
+	}
 	if (!counting(queryid))
 		queryid = 0;
 	if (queryid != 0)

@@ -57,41 +57,45 @@ for my $mode (qw(simple extended prepared))
 	$columns .= ', v';				# another statement
 }
 
-# Failure proved: a percentile is off by more than 5 %.  The truth is the clock
-# of the client, so statements have to be long against its own overhead.
-my $log = $node->basedir . '/pgbench_log';
-pgbench("\\set u random(1, 100)\n"
-	  . "\\set ms CASE WHEN :u <= 90 THEN 20 + :u / 2 ELSE 150 + :u END\n"
-	  . "SELECT pg_sleep(:ms / 1000.0) AS nap;\n",
-	'-c', 20, '-t', 25, '-l', "--log-prefix=$log");
+# Failure proved: a percentile is off by more than 5 %.  The truth is how long
+# the server says in its log that each call took, not how long it should have.
+# What it does besides running the statement may take a moment, and may move a
+# call or two to the other side of a rank.
+my $offset = -s $node->logfile;
+{
+	local $ENV{PGOPTIONS} = '-c log_min_duration_statement=0 -c log_statement=none';
+	pgbench("\\set u random(1, 100)\n"
+		  . "\\set ms CASE WHEN :u <= 90 THEN 40 + :u / 2 ELSE 150 + :u END\n"
+		  . "SELECT pg_sleep(:ms / 1000.0) AS nap;\n",
+		'-c', 20, '-t', 25);
+}
 my @truth = sort { $a <=> $b }
-  map { (split)[2] / 1000 }
-  map { split /\n/, slurp_file($_) } glob("$log*");
-is(scalar @truth, 500, 'pgbench logged 500 transactions');
+  slurp_file($node->logfile, $offset) =~ /duration: ([0-9.]+) ms  statement: SELECT pg_sleep.* AS nap/g;
+is(scalar @truth, 500, 'the server logged 500 calls');
 my @found = split /\|/, latency('SELECT pg_sleep%nap', 'p50_ms, p95_ms, p99_ms');
 for my $p ([ p50 => 0.50 ], [ p95 => 0.95 ], [ p99 => 0.99 ])
 {
 	my $found = shift @found;
-	my $truth = $truth[ int($p->[1] * @truth + 0.999999) - 1 ];
-	my $error = abs($found / $truth - 1);
-	# what pgbench measures includes the way there and back
-	cmp_ok($error, '<=', 0.06,
-		sprintf('%s: %.1f ms, truly %.1f ms', $p->[0], $found, $truth));
+	my $rank = int($p->[1] * @truth + 0.999999) - 1;
+	my ($low, $high) = @truth[ $rank - 3, $rank + 3 ];
+	ok($found >= $low * 0.95 - 2 && $found <= $high * 1.05,
+		sprintf('%s: %.1f ms, truly %.1f ms', $p->[0], $found, $truth[$rank]))
+	  or diag("allowed: $low to $high, 5 % more or less");
 }
 is( latency('SELECT pg_sleep%nap',
 		'l.calls = (SELECT sum(c) FROM unnest(l.cells) c) AND '
-		  . 'abs(l.total_ms / p.total_exec_time - 1) < 0.01 AND '
-		  . 'abs(l.max_ms / p.max_exec_time - 1) < 0.01'),
+		  . 'abs(l.total_ms / p.total_exec_time - 1) < 0.02 AND '
+		  . 'abs(l.max_ms / p.max_exec_time - 1) < 0.05'),
 	't', 'cells, total and maximum agree with each other and with pg_stat_statements');
 
 # Failure proved: a window, the difference of two readings, is not possible.
 is( $node->safe_psql('postgres', q{
-CREATE TEMP TABLE before_it AS SELECT cells FROM glperf.statement_latency(true)
+CREATE TEMP TABLE before_it AS SELECT cells, total_exec_time FROM glperf.statement_latency(true)
 	JOIN pg_stat_statements USING (userid, dbid, queryid, toplevel) WHERE query LIKE 'SELECT pg_sleep%nap';
 SELECT pg_sleep(400 / 1000.0) AS nap;
-SELECT sum(n), glperf.latency_percentile(array_agg(n ORDER BY i), 0.95) BETWEEN 360 AND 460
-FROM (SELECT i, a - b AS n FROM glperf.statement_latency(true) l
-	JOIN pg_stat_statements USING (userid, dbid, queryid, toplevel), before_it o,
+SELECT sum(n), glperf.latency_percentile(array_agg(n ORDER BY i), 0.95) / min(took) BETWEEN 0.93 AND 1.07
+FROM (SELECT i, a - b AS n, p.total_exec_time - o.total_exec_time AS took FROM before_it o, glperf.statement_latency(true) l
+	JOIN pg_stat_statements p USING (userid, dbid, queryid, toplevel),
 	unnest(l.cells, o.cells) WITH ORDINALITY u(a, b, i) WHERE query LIKE 'SELECT pg_sleep%nap') x;
 }), "\n1|t", 'percentile of a window');
 
@@ -136,7 +140,7 @@ for my $case (
 {
 	is(latency($case->[1]), $case->[2], "$case->[0]: counted right");
 }
-is(latency('INSERT INTO trig%', 'p50_ms BETWEEN 45 AND 300'),
+is(latency('INSERT INTO trig%', 'p50_ms >= 47 AND p50_ms / p.max_exec_time BETWEEN 0.9 AND 1.1'),
 	't', 'time of AFTER triggers is in');
 is( $node->safe_psql('postgres', q{
 SELECT count(*) FROM pg_stat_statements p FULL JOIN
@@ -187,6 +191,50 @@ for my $case (
 is( $node->safe_psql('postgres',
 		'SELECT glperf.latency_percentile(array_fill(0::int8, ARRAY[240]), 0.5) IS NULL'),
 	't', 'no calls, no percentile');
+
+# Failure proved: utility statements are lost to pg_stat_statements or to us,
+# whichever is loaded first.
+my $utilities = $node->basedir . '/utilities.sql';
+append_to_file($utilities, q{
+BEGIN; SET LOCAL work_mem = '8MB'; COMMIT;
+CREATE TABLE u (a int); COPY u FROM stdin;
+1
+\.
+COPY u TO stdout; VACUUM u; ALTER TABLE u ADD b int; TRUNCATE u;
+DO $$ BEGIN PERFORM 1; END $$;
+BEGIN; DECLARE c CURSOR FOR SELECT 1; FETCH 1 FROM c; CLOSE c; ROLLBACK;
+LISTEN somewhere; UNLISTEN *; DISCARD ALL;
+PREPARE pp AS SELECT 1 AS of_prepared; EXECUTE pp; DEALLOCATE pp;
+DROP TABLE u;
+});
+my $rows = q{SELECT string_agg(query || ' ' || p.calls, E'\n' ORDER BY query, p.calls) FROM pg_stat_statements p
+WHERE query !~ 'pg_stat_statements' AND query !~ 'glperf'};
+my %utility_rows;
+for my $libraries ('pg_stat_statements', 'pg_stat_statements, glperf', 'glperf, pg_stat_statements')
+{
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = '$libraries'");
+	$node->restart;
+	$node->safe_psql('postgres', 'SELECT pg_stat_statements_reset()');
+	$node->command_ok([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-f', $utilities, 'postgres' ],
+		"utility statements with $libraries");
+	$utility_rows{$libraries} = $node->safe_psql('postgres', $rows);
+	next if $libraries !~ /glperf/;
+	is($utility_rows{$libraries}, $utility_rows{pg_stat_statements},
+		"$libraries: pg_stat_statements has all that it has alone");
+	is( $node->safe_psql('postgres', q{
+SELECT string_agg(p.query || ': ' || p.calls || ', ' || coalesce(l.calls, 0), '; ') FROM pg_stat_statements p
+LEFT JOIN glperf.statement_latency() l USING (userid, dbid, queryid, toplevel)
+WHERE p.calls IS DISTINCT FROM l.calls AND p.query !~ 'pg_stat_statements'}),
+		'', "$libraries: so has glperf");
+
+	# Prepared in the protocol, where pg_stat_statements clears the id for good.
+	pgbench("SET glperf.track = 'top';\nSET glperf.track_utility = on;\nSET glperf.track = 'top';\n",
+		'-c', 4, '-t', 25, '-M', $_) for qw(extended prepared);
+	is( $node->safe_psql('postgres', q{
+SELECT sum(l.calls) FILTER (WHERE query LIKE 'SET glperf.track = %'), sum(l.calls) FILTER (WHERE query LIKE 'SET glperf.track_utility%')
+FROM glperf.statement_latency() l JOIN pg_stat_statements USING (userid, dbid, queryid, toplevel)}),
+		'400|200', "$libraries: prepared utility statements are counted each time they run");
+}
 
 $node->stop;
 done_testing();
