@@ -63,6 +63,7 @@ static bool counted = false;
 
 /* What was raised last, be it a notice, and whether that alone counted it. */
 static int	raised = 0;
+static int64 raised_queryid = 0;
 static bool raised_counted = false;
 
 static void see_error(void *arg);
@@ -204,7 +205,7 @@ static void
 count_fatal(int code, Datum arg)
 {
 	if (code == 1 && !counted && !raised_counted && is_error(raised))
-		count_error(raised, (int64) pgstat_get_my_query_id());
+		count_error(raised, raised_queryid);
 }
 
 /* Call see_flush() when errors that were handled are forgotten. */
@@ -230,16 +231,19 @@ see_error(void *arg)
 		proc_exit_inprogress)
 		return;
 	raised = geterrcode();
+	raised_queryid = (int64) pgstat_get_my_query_id();
 	raised_counted = false;
 	if (IsAbortedTransactionBlockState() && is_error(raised))
 	{
 		count_error(raised, 0);
 		raised_counted = true;
 	}
-	if (!watch_exit)
+
+	/* before_shmem_exit() is not allowed while a connection is being made */
+	if (!watch_exit && is_error(raised))
 	{
 		watch_exit = true;
-		before_shmem_exit(count_fatal, (Datum) 0);
+		on_proc_exit(count_fatal, (Datum) 0);
 	}
 	watch_flush();
 }

@@ -14,6 +14,8 @@ $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'pg_stat_statements, glperf'
 autovacuum = off
 max_connections = 20
+log_connections = on
+log_disconnections = on
 superuser_reserved_connections = 3
 });
 $node->start;
