@@ -289,6 +289,10 @@ failure_reason(const GlperfFailure *failure, const GlperfInstance *instance,
 
 	if (failure->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		return "a table it reads is locked at the moment";
+	if (failure->sqlerrcode == ERRCODE_SYNTAX_ERROR &&
+		glperf_statement_command(instance->stmt.text))
+		return psprintf("utility statement %s has no plan",
+						glperf_statement_command(instance->stmt.text));
 	if (failure->sqlerrcode == ERRCODE_UNDEFINED_TABLE)
 		temp_table = glperf_statement_temp_table(instance->stmt.text,
 												 temp_tables);

@@ -611,3 +611,27 @@ glperf_index_find_builds(List *indexes)
 	}
 	SPI_finish();
 }
+
+bool
+glperf_index_has_dependents(Oid index)
+{
+	ScanKeyData key[2];
+	Relation	pg_depend;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(index));
+	pg_depend = table_open(DependRelationId, AccessShareLock);
+	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true,
+							  NULL, 2, key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = ((Form_pg_depend) GETSTRUCT(tuple))->deptype ==
+			DEPENDENCY_NORMAL;
+	systable_endscan(scan);
+	table_close(pg_depend, AccessShareLock);
+	return found;
+}

@@ -179,4 +179,18 @@ extern bool glperf_index_supports_foreign_key(const GlperfIndex *index,
 extern bool glperf_index_helps_foreign_key(const GlperfIndex *index,
 										   const GlperfForeignKey *fk);
 
+/*
+ * The foreign key that would be left without an index, but for this one, among
+ * the n indexes of its table that are not to be dropped; or NULL.
+ */
+extern const GlperfForeignKey *glperf_index_needed_by(const GlperfIndex *index,
+													  GlperfIndex **siblings,
+													  int n, List *fks);
+
+/*
+ * Are there objects that would make DROP INDEX fail, or go with it?  Parts of
+ * a partitioned index and internal links do not count.
+ */
+extern bool glperf_index_has_dependents(Oid index);
+
 #endif							/* GLPERF_INDEX_CATALOG_H */

@@ -369,3 +369,27 @@ glperf_index_helps_foreign_key(const GlperfIndex *index,
 	return leading_columns(index, fk, &leading) > 0 &&
 		holds_referencing_rows(index, fk);
 }
+
+const GlperfForeignKey *
+glperf_index_needed_by(const GlperfIndex *index, GlperfIndex **siblings,
+					   int n, List *fks)
+{
+	ListCell   *lc;
+
+	foreach(lc, fks)
+	{
+		const GlperfForeignKey *fk = lfirst(lc);
+		bool		supports = glperf_index_supports_foreign_key(index, fk);
+		bool		other = false;
+
+		if (!supports && !glperf_index_helps_foreign_key(index, fk))
+			continue;
+		for (int i = 0; i < n && !other; i++)
+			other = siblings[i] != index && !siblings[i]->drop &&
+				(glperf_index_supports_foreign_key(siblings[i], fk) ||
+				 (!supports && glperf_index_helps_foreign_key(siblings[i], fk)));
+		if (!other)
+			return fk;
+	}
+	return NULL;
+}

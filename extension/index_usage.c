@@ -151,34 +151,6 @@ is_droppable_as_unused(const GlperfIndex *index,
 		is_idle(index, limits);
 }
 
-/*
- * Objects that would make DROP INDEX fail, or go with it.  Parts of a
- * partitioned index and internal links do not count.
- */
-static bool
-has_dependents(Oid index)
-{
-	ScanKeyData key[2];
-	Relation	pg_depend;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
-
-	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(RelationRelationId));
-	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(index));
-	pg_depend = table_open(DependRelationId, AccessShareLock);
-	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true,
-							  NULL, 2, key);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		found = ((Form_pg_depend) GETSTRUCT(tuple))->deptype ==
-			DEPENDENCY_NORMAL;
-	systable_endscan(scan);
-	table_close(pg_depend, AccessShareLock);
-	return found;
-}
-
 /* The extension that the index's table belongs to, as a reason; or NULL. */
 static char *
 owned_by_extension(const GlperfIndex *index)
@@ -199,7 +171,7 @@ withdraw_refused_drop(GlperfIndex *index)
 	if (!index->drop)
 		return;
 	reason = owned_by_extension(index);
-	if (reason == NULL && has_dependents(index->oid))
+	if (reason == NULL && glperf_index_has_dependents(index->oid))
 		reason = "other objects depend on it";
 	if (reason == NULL)
 		return;
@@ -368,31 +340,6 @@ judge_invalid(GlperfIndex *index)
 	}
 }
 
-/* The foreign key that would be left without an index, or NULL. */
-static const GlperfForeignKey *
-needed_by_foreign_key(const GlperfIndex *index, GlperfIndex **siblings, int n,
-					  List *fks)
-{
-	ListCell   *lc;
-
-	foreach(lc, fks)
-	{
-		const GlperfForeignKey *fk = lfirst(lc);
-		bool		supports = glperf_index_supports_foreign_key(index, fk);
-		bool		other = false;
-
-		if (!supports && !glperf_index_helps_foreign_key(index, fk))
-			continue;
-		for (int i = 0; i < n && !other; i++)
-			other = siblings[i] != index && !siblings[i]->drop &&
-				(glperf_index_supports_foreign_key(siblings[i], fk) ||
-				 (!supports && glperf_index_helps_foreign_key(siblings[i], fk)));
-		if (!other)
-			return fk;
-	}
-	return NULL;
-}
-
 /* How often, for reading. */
 static char *
 times_text(int64 scans)
@@ -458,7 +405,7 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 	{
 		index->verdict = "used";
 		index->reason = used_reason(index, evidence);
-		if (needed_by_foreign_key(index, siblings, n, fks) == NULL)
+		if (glperf_index_needed_by(index, siblings, n, fks) == NULL)
 			judge_selectivity(index, limits);
 		return;
 	}
@@ -469,7 +416,7 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 		index->reason = "keeps its columns unique";
 	else if (index->has_expression)
 		index->reason = "its expression has statistics that the planner uses even without scanning it";
-	else if ((fk = needed_by_foreign_key(index, siblings, n, fks)) != NULL)
+	else if ((fk = glperf_index_needed_by(index, siblings, n, fks)) != NULL)
 		index->reason = psprintf("foreign key %s needs it when referenced rows are deleted or updated",
 								 quote_identifier(fk->name));
 	else if ((extension = owned_by_extension(index)) != NULL)

@@ -58,6 +58,12 @@ extern void glperf_statement_analyse(const GlperfStatement *stmt,
 extern char *glperf_statement_repair(const char *text);
 
 /*
+ * The command of a text that no longer parses, in capitals, when it is none
+ * that could have a plan; else NULL.  From 18 on SET a = 1 is SET a = $1.
+ */
+extern char *glperf_statement_command(const char *text);
+
+/*
  * glperf_statement_guess_types -- give parameters types that fit
  *
  * For a normalised statement whose analysis failed with *failure, an error of

@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "parser/scanner.h"
+#include "utils/formatting.h"
 
 #include "statement_tokens.h"
 
@@ -220,4 +221,27 @@ glperf_statement_repair(const char *text)
 		i++;
 	}
 	return out.data;
+}
+
+char *
+glperf_statement_command(const char *text)
+{
+	static const char *const planned[] = {
+		"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "VALUES",
+		"TABLE", "EXPLAIN", "DECLARE", "CREATE", "COPY",
+	};
+	char	   *word;
+	int			len = 0;
+
+	while (isspace((unsigned char) *text))
+		text++;
+	while (isalpha((unsigned char) text[len]))
+		len++;
+	if (len == 0)
+		return NULL;
+	word = asc_toupper(text, len);
+	for (size_t i = 0; i < lengthof(planned); i++)
+		if (strcmp(word, planned[i]) == 0)
+			return NULL;
+	return ScanKeywordLookup(word, &ScanKeywords) >= 0 ? word : NULL;
 }
