@@ -25,9 +25,9 @@
 #include "collector.h"
 #include "received.h"
 
-/* Announcements are this far apart at least, so that they last an hour. */
+/* Announcements are this far apart at least, so that they last half an hour. */
 #define MIN_STEP_US (INT64CONST(250) * 1000)
-#define KEPT (4 * 3600)
+#define KEPT (4 * 1800)
 
 /* Upstream's WAL ended there at that time, and not much earlier. */
 typedef struct Announcement

@@ -54,7 +54,7 @@ LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_upstream_passed';
 COMMENT ON FUNCTION upstream_passed(pg_lsn) IS
-'When the WAL of this standby''s upstream went past a position: after after_at and no later than by_at, by upstream''s clock, as its messages told before the WAL itself arrived. Steps of a quarter of a second in the last hour. NULL where that isn''t known: nothing behind the position was announced, or glperf is not in shared_preload_libraries.';
+'When the WAL of this standby''s upstream went past a position: after after_at and no later than by_at, by upstream''s clock, as its messages told before the WAL itself arrived. Steps of a quarter of a second in the last half hour. NULL where that isn''t known: nothing behind the position was announced, or glperf is not in shared_preload_libraries.';
 
 CREATE FUNCTION subscription_errors(
 	OUT subid oid,
