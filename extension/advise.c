@@ -72,7 +72,8 @@ size_candidate(void *arg)
 
 	glperf_whatif_set_size(def, advice->samples);
 	advice->write_costs[job->candidate] = glperf_write_cost(def,
-															advice->writes);
+															advice->writes,
+															advice->options.workload == NULL);
 }
 
 /* The direction in which some order wants a column of a table; 0 if none. */

@@ -70,14 +70,23 @@ glperf_advise_out_of_time(GlperfAdvice *advice, double share)
 
 /* Note which rows a day the statement writes, first way of running only. */
 static void
-note_writes(PlanJob *job, Query *query)
+note_writes(PlanJob *job, Query *query, PlannedStmt *plan)
 {
+	GlperfAdvice *advice = job->advice;
 	GlperfWorkItem *item = job->statement->item;
+	GlperfVolume volume = {item->rows * item->per_day,
+		item->calls * item->per_day,
+	item->time_ms < 0 ? -1 : item->time_ms * item->per_day};
 
-	if (job->planned == &job->statement->planned[0] && !job->again)
-		job->advice->writes = glperf_write_note(job->advice->writes, query,
-												item->rows * item->per_day,
-												job->advice->context);
+	if (job->planned != &job->statement->planned[0] || job->again)
+		return;
+	if (query)
+		advice->writes = glperf_write_note(advice->writes, query, plan, volume,
+										   advice->context);
+	else
+		advice->writes = glperf_write_note_copy(advice->writes,
+												job->stmt->text, volume,
+												advice->context);
 }
 
 /* Note which existing indexes some plan relies on. */
@@ -151,6 +160,8 @@ plan_work(void *arg)
 	if (job->repair)
 		job->stmt->text = MemoryContextStrdup(job->advice->context,
 											  glperf_statement_repair(job->stmt->text));
+	if (job->config == NULL)
+		note_writes(job, NULL, NULL);
 	glperf_statement_analyse(job->stmt, &analysed);
 	glperf_advise_whatif(job->advice, job->config, &whatif);
 	if (job->config == NULL)
@@ -191,7 +202,7 @@ plan_work(void *arg)
 		else
 		{
 			glperf_check_permissions(plan);
-			note_writes(job, query);
+			note_writes(job, query, plan);
 			note_scans(job, &whatif, plan);
 		}
 	}

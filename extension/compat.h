@@ -146,6 +146,13 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 /* Since 16 an update of columns that BRIN alone summarises may be HOT. */
 #define GLPERF_BRIN_KEEPS_HOT	(PG_VERSION_NUM >= 160000)
 
+/* Columns whose update is not HOT; before 16 any indexed one. */
+#if PG_VERSION_NUM >= 160000
+#define GLPERF_HOT_BLOCKING	INDEX_ATTR_BITMAP_HOT_BLOCKING
+#else
+#define GLPERF_HOT_BLOCKING	INDEX_ATTR_BITMAP_ALL
+#endif
+
 /* MERGE came with 15. */
 #if PG_VERSION_NUM >= 150000
 #define GLPERF_HAVE_MERGE

@@ -52,6 +52,7 @@ typedef struct GlperfIndexDef
 	double		pages;			/* blocks, all partitions together */
 	int			height;			/* levels below the root, >= 0 */
 	double		entry_bytes;	/* average bytes of one leaf entry */
+	double		distinct;		/* different entries; 0 when unknown */
 	const char *size_basis;		/* a constant: why the size is from statistics
 								 * alone; NULL when rows were sampled */
 	const char *impossible;		/* a constant: why it cannot be built, or NULL */

@@ -31,7 +31,10 @@
 /* Frequencies that the mixture is made of, and rounds of fitting it. */
 #define RATES			24
 #define LOWEST_RATE		0.02
-#define ROUNDS			150
+#define ROUNDS			250
+
+/* Chi-square by degree of freedom that one frequency is believed up to. */
+#define MISFIT			6.0
 
 /* Rows of a key in a chunk, on average, that mean it lies in runs. */
 #define RUN_ROWS		1.1
@@ -168,6 +171,56 @@ sum_rare(const KeyTable *table)
 }
 
 /*
+ * Would keys of one and the same frequency be seen so often in this share of
+ * the whole?  Then fills mix with that: few counts allow for many mixtures.
+ */
+static bool
+fit_one_rate(const Seen *seen, double share, Mixture *mix)
+{
+	double		x = 1e-9;
+	double		high = FREQUENT;
+	double		likely;
+	double		misfit = 0;
+	int			cells = 0;
+
+	/* chunks by key when no key is unseen: x / (1 - exp(-x)) */
+	while (high - x > 1e-9)
+	{
+		double		middle = (x + high) / 2;
+
+		if (middle / (1 - exp(-middle)) < seen->chunks / seen->keys)
+			x = middle;
+		else
+			high = middle;
+	}
+	likely = exp(-x) / (1 - exp(-x));
+	for (int j = 0; j < FREQUENT - 1; j++)
+	{
+		double		expected;
+
+		likely *= x / (j + 1);
+		expected = seen->keys * likely;
+		if (expected < 3)
+		{
+			/* the rest is so rare that one of it would be too many */
+			if (seen->times[j] > 3 * expected + 5)
+				return false;
+			continue;
+		}
+		misfit += (seen->times[j] - expected) *
+			(seen->times[j] - expected) / expected;
+		cells++;
+	}
+	if (misfit > MISFIT * Max(1, cells - 1))
+		return false;
+	mix->rate[0] = Max(LOWEST_RATE, x / share);
+	mix->amount[0] = seen->chunks / share / mix->rate[0];
+	mix->keys[0] = mix->amount[0] * (1 - exp(-mix->rate[0]));
+	mix->distinct = mix->keys[0];
+	return true;
+}
+
+/*
  * Which keys would be seen so often in this share of the whole?  Starts from
  * an even mixture and fits it to the counts; few rounds, so that it does not
  * follow every accident of the sample.
@@ -182,6 +235,8 @@ fit_mixture(const Seen *seen, double share)
 	double		highest = Max(1.0, FREQUENT / share);
 	double		pairs = 0;
 
+	if (fit_one_rate(seen, share, &mix))
+		return mix;
 	for (int g = 0; g < RATES; g++)
 	{
 		double		x;
@@ -333,7 +388,8 @@ add_rare(GlperfLeaves *leaves, const RareKeys *rare, const Mixture *mix,
 			return;
 	}
 	for (int g = 0; g < RATES; g++)
-		rows += mix->keys[g] * mix->rate[g] / (1 - exp(-mix->rate[g]));
+		if (mix->keys[g] > 0)
+			rows += mix->keys[g] * mix->rate[g] / (1 - exp(-mix->rate[g]));
 	for (int g = 0; g < RATES; g++)
 		if (mix->keys[g] > 0)
 			glperf_leaves_add_random(leaves, mix->keys[g],

@@ -387,9 +387,10 @@ measure_tree(Measure *m, int n, double share)
 	GlperfSampledKeys keys = {m->all.keys.key, n};
 
 	if (n > 0)
-		glperf_keys_leaves(keys, m->runs.sample ? &m->runs.keys : NULL,
-						   m->tuples, share, m->all.sample->chunks,
-						   m->deduplicate, &leaves);
+		m->def->distinct =
+			glperf_keys_leaves(keys, m->runs.sample ? &m->runs.keys : NULL,
+							   m->tuples, share, m->all.sample->chunks,
+							   m->deduplicate, &leaves).distinct;
 	else
 		/* the sample has none of the rows that the planner sees */
 		glperf_leaves_add(&leaves, m->tuples, 1, m->def->entry_bytes, false);

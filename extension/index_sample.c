@@ -2,10 +2,9 @@
  * index_sample.c
  *		Rows of a table, sampled to find out how big an index on it would be.
  *
- * Read are pairs of neighbouring blocks, the first of a van der Corput sequence
+ * Read are chunks of blocks, the first of a van der Corput sequence
  * with scrambled digits: whatever their number, they lie about equally far
  * apart, they are the same ones every time, and more of them contain the fewer.
- * Pairs, because only neighbours tell how far equal keys run on.
  *
  * Rows are kept as they are stored; nothing is fetched from TOAST tables.
  *
@@ -36,11 +35,11 @@
 
 /* Rows that are enough to begin with, and the fewest and most blocks. */
 #define FIRST_ROWS		30000
-#define FIRST_MIN		150
+#define FIRST_MIN		300
 #define FIRST_MAX		600
 
 /* Blocks of a chunk. */
-#define CHUNK			2
+#define CHUNK			1
 
 /* Longer stretches that are read when it matters whether rows are alike. */
 #define RUNS			12

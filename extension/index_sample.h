@@ -34,7 +34,7 @@ typedef struct GlperfCells
 
 /*
  * Rows of one table, or of all partitions of one, in the table's own columns.
- * Chunks are pairs of neighbouring blocks; the rows of one follow each other.
+ * Chunks are blocks read together; the rows of one follow each other.
  */
 typedef struct GlperfSample
 {
@@ -55,14 +55,14 @@ typedef struct GlperfSample
 	int			allocated;
 	HeapTuple  *tuples;
 	uint32	   *chunk;			/* [row] number of its chunk, ascending */
-	uint32	   *block;			/* [row] twice that, plus 1 in its second */
+	uint32	   *block;			/* [row] of its block, among those read */
 	uint32	   *leaf;			/* [row] which partition */
 	List	   *columns;		/* GlperfCells *, plain columns looked at */
 	struct GlperfSample *runs;	/* see glperf_sample_runs(), or NULL */
 } GlperfSample;
 
 /* Neighbouring chunks of one run. */
-#define GLPERF_RUN_CHUNKS	12
+#define GLPERF_RUN_CHUNKS	24
 
 /*
  * The samples of one run.  One table's is kept at a time: who asks for the

@@ -1,0 +1,205 @@
+#!/usr/bin/perl
+# write.pl [--rows N] [--writes N] [--rounds N] [--shape NAME] DATABASE
+#
+# What an index costs writers, measured, against what the advice takes it for.
+#
+# For each table shape: CPU time of single-row writes, the VACUUM after them
+# included, and of reads, each without and with the index that the read wants;
+# then what glperf.advise_indexes() says of the same statements.  Printed are
+# microseconds and WAL bytes per write, and the mix of reads and writes at which
+# the index just pays: reads per 1000 writes.  Measured on the backend's own
+# clock (/proc/self/schedstat), so that other work on the machine matters less;
+# best of --rounds.  Indexes
+# are there while the table is loaded, as pages of a fresh one, all nearly full,
+# would all have to be split within the measured writes.  The server is the one that PG* variables name, and the role
+# has to be a superuser.  Makes schema bench in DATABASE anew.
+
+use strict;
+use warnings;
+
+use Getopt::Long;
+
+my %option = (rows => 200000, writes => 20000, rounds => 3, shape => '');
+GetOptions(\%option, 'rows=i', 'writes=i', 'rounds=i', 'shape=s') && @ARGV == 1
+  or die "usage: write.pl [--rows N] [--writes N] [--rounds N] [--shape NAME] DATABASE\n";
+my $db = shift;
+my ($rows, $writes) = @option{qw(rows writes)};
+
+# name, table, loading, other indexes, index, write (over i), its text in the
+# workload, read (over i), its text, number of reads, ANALYZE'd
+my @shapes = (
+	{
+		name => 'time series, append only',
+		table => 'CREATE TABLE bench.t (ts timestamptz, device int, value float8)',
+		load => "INSERT INTO bench.t SELECT '2026-01-01'::timestamptz + i * interval '1 s', i % 500, random() FROM generate_series(1, $rows) i",
+		index => 'CREATE INDEX ON bench.t (ts)',
+		write => "INSERT INTO bench.t VALUES ('2026-01-01'::timestamptz + (i + $rows) * interval '1 s', i % 500, 1)",
+		workload_write => "INSERT INTO bench.t VALUES (\$1, \$2, \$3)",
+		read => "PERFORM count(value) FROM bench.t WHERE ts = '2026-01-01'::timestamptz + i * interval '1 s'",
+		workload_read => "SELECT count(value) FROM bench.t WHERE ts = '2026-01-02'",
+		reads => 20,
+	},
+	{
+		name => 'wide rows, six indexes',
+		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, customer int, product int, status text, total numeric, made date, note text, extra text)',
+		load => "INSERT INTO bench.t SELECT i, (random() * 50000)::int, (random() * 5000)::int, 's' || i % 5, random() * 100, '2026-01-01'::date + i % 365, repeat('n', 200), repeat('e', 100) FROM generate_series(1, $rows) i",
+		others => [ '(product)', '(status)', '(made)', '(total)', '(made, status)' ],
+		index => 'CREATE INDEX ON bench.t (customer)',
+		write => "INSERT INTO bench.t VALUES (i + $rows, (random() * 50000)::int, (random() * 5000)::int, 's' || i % 5, random() * 100, '2026-01-01'::date + i % 365, repeat('n', 200), repeat('e', 100))",
+		workload_write => "INSERT INTO bench.t VALUES (\$1, \$2, \$3, \$4, \$5, \$6, \$7, \$8)",
+		read => 'PERFORM count(note) FROM bench.t WHERE customer = i',
+		workload_read => 'SELECT count(note) FROM bench.t WHERE customer = 17',
+		reads => 20,
+	},
+	{
+		name => 'updates that were HOT',
+		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, kind int, state int, note text) WITH (fillfactor = 80)',
+		load => "INSERT INTO bench.t SELECT i, i % 100, (random() * 20000)::int, repeat('n', 60) FROM generate_series(1, $rows) i",
+		others => ['(kind)'],
+		index => 'CREATE INDEX ON bench.t (state)',
+		write => "UPDATE bench.t SET state = (random() * 20000)::int WHERE id = 1 + (i::int8 * 7919 % $rows)",
+		workload_write => 'UPDATE bench.t SET state = $1 WHERE id = $2',
+		read => 'PERFORM count(note) FROM bench.t WHERE state = i',
+		workload_read => 'SELECT count(note) FROM bench.t WHERE state = 17',
+		reads => 20,
+	},
+	{
+		name => 'random uuid keys',
+		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, token uuid, note text)',
+		load => "INSERT INTO bench.t SELECT i, gen_random_uuid(), repeat('n', 60) FROM generate_series(1, $rows) i",
+		index => 'CREATE INDEX ON bench.t (token)',
+		write => "INSERT INTO bench.t VALUES (i + $rows, gen_random_uuid(), repeat('n', 60))",
+		workload_write => 'INSERT INTO bench.t VALUES ($1, $2, $3)',
+		read => "PERFORM count(note) FROM bench.t WHERE token = md5(i::text)::uuid",
+		workload_read => "SELECT count(note) FROM bench.t WHERE token = '0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a'",
+		reads => 20,
+	},
+	{
+		name => 'partitioned, names as text',
+		table => 'CREATE TABLE bench.t (id int, part int, name text, note text) PARTITION BY LIST (part);'
+		  . join(';', map { "CREATE TABLE bench.t_$_ PARTITION OF bench.t FOR VALUES IN ($_)" } 0 .. 3),
+		load => "INSERT INTO bench.t SELECT i, i % 4, 'name ' || md5(i::text), repeat('n', 60) FROM generate_series(1, $rows) i",
+		others => ['(id)'],
+		index => 'CREATE INDEX ON bench.t (name)',
+		write => "INSERT INTO bench.t VALUES (i + $rows, i % 4, 'name ' || md5(random()::text), repeat('n', 60))",
+		workload_write => 'INSERT INTO bench.t VALUES ($1, $2, $3, $4)',
+		read => "PERFORM count(note) FROM bench.t WHERE name = 'name ' || i",
+		workload_read => "SELECT count(note) FROM bench.t WHERE name = 'name 17'",
+		reads => 20,
+	},
+	{
+		name => 'queue, deleted when done',
+		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, topic int, note text)',
+		load => "INSERT INTO bench.t SELECT i, (random() * 3000)::int, repeat('n', 60) FROM generate_series(1, $rows) i",
+		index => 'CREATE INDEX ON bench.t (topic)',
+		write => "INSERT INTO bench.t VALUES (i + $rows, (random() * 3000)::int, repeat('n', 60)); DELETE FROM bench.t WHERE id = i",
+		workload_write => 'INSERT INTO bench.t VALUES ($1, $2, $3)',
+		workload_delete => 'DELETE FROM bench.t WHERE id = $1',
+		read => 'PERFORM count(note) FROM bench.t WHERE topic = i',
+		workload_read => 'SELECT count(note) FROM bench.t WHERE topic = 17',
+		reads => 20,
+	},
+	{
+		name => 'documents, jsonb expression',
+		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, doc jsonb)',
+		load => "INSERT INTO bench.t SELECT i, jsonb_build_object('user', i % 20000, 'a', repeat('x', 40), 'b', i) FROM generate_series(1, $rows) i",
+		index => "CREATE INDEX ON bench.t (((doc->>'user')))",
+		write => "INSERT INTO bench.t VALUES (i + $rows, jsonb_build_object('user', (random() * 20000)::int, 'a', repeat('x', 40), 'b', i))",
+		workload_write => 'INSERT INTO bench.t VALUES ($1, $2)',
+		read => "PERFORM count(id) FROM bench.t WHERE doc->>'user' = i::text",
+		workload_read => "SELECT count(id) FROM bench.t WHERE doc->>'user' = '17'",
+		reads => 20,
+	},
+);
+
+sub psql
+{
+	my ($sql) = @_;
+	my $file = "/tmp/glperf-write-$$.sql";
+	open my $out, '>', $file or die $!;
+	print $out $sql;
+	close $out;
+	my $result = `psql -X -q -At -F '	' -v ON_ERROR_STOP=1 -d '$db' -f $file`;
+	unlink $file;
+	die "psql failed\n" if $?;
+	return $result;
+}
+
+sub min { my $least = shift; $_ < $least and $least = $_ for @_; return $least }
+
+# Microseconds and WAL bytes of a write, microseconds of a read.
+sub measure
+{
+	my ($shape, $with) = @_;
+	my $index = $with ? "$shape->{index};" : '';
+	my $others = join '', map { "CREATE INDEX ON bench.t $_;" } @{ $shape->{others} || [] };
+	my (@write, @wal, @read);
+
+	foreach (1 .. $option{rounds})
+	{
+		my $out = psql(qq{
+SET client_min_messages = error; SET jit = off; SET max_parallel_workers_per_gather = 0;
+DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench;
+CREATE FUNCTION bench.cpu() RETURNS float8 LANGUAGE sql AS
+	\$\$SELECT split_part(pg_read_file('/proc/self/schedstat', 0, 60), ' ', 1)::float8 / 1000\$\$;
+SELECT setseed(0.5);
+$shape->{table}; $others $index $shape->{load};
+VACUUM ANALYZE bench.t; CHECKPOINT;
+DO \$\$BEGIN FOR i IN 1 .. 5 LOOP $shape->{read}; END LOOP; END\$\$;
+SELECT bench.cpu() AS c \\gset
+DO \$\$BEGIN FOR i IN 1 .. $shape->{reads} LOOP $shape->{read}; END LOOP; END\$\$;
+SELECT 'read', (bench.cpu() - :c) / $shape->{reads};
+SELECT bench.cpu() AS c, pg_current_wal_insert_lsn() AS w \\gset
+DO \$\$BEGIN FOR i IN 1 .. $writes LOOP $shape->{write}; END LOOP; END\$\$;
+SELECT 'wal', (pg_current_wal_insert_lsn() - :'w') / $writes;
+SELECT 'writes', (bench.cpu() - :c) / $writes;
+VACUUM (INDEX_CLEANUP on) bench.t;
+SELECT 'write', (bench.cpu() - :c) / $writes;
+});
+		my %value = map { /^(\w+)\t([\d.]+)$/ ? ($1, $2) : () } split /\n/, $out;
+		push @write, $value{write};
+		push @wal, $value{wal};
+		push @read, $value{read};
+		$shape->{statement_us} = min($shape->{statement_us} || 1e9, $value{writes}) unless $with;
+	}
+	return (min(@write), min(@wal), min(@read));
+}
+
+# What the advice says; the table is there as it was without the index.
+sub model
+{
+	my ($shape, $read_us) = @_;
+	# as many writes in five minutes as were measured after one checkpoint
+	my ($calls, $reads) = ($writes * 288, 1000000);
+	my @work = (
+		sprintf('{"query": "%s", "calls": %d, "rows": %d, "time_ms": %f}', $shape->{workload_write}, $calls, $calls, $shape->{statement_us} * $calls / 1000 / ($shape->{workload_delete} ? 2 : 1)),
+		sprintf('{"query": "%s", "calls": %d, "rows": %d, "time_ms": %f}', $shape->{workload_read}, $reads, $reads, $read_us * $reads / 1000));
+	push @work, sprintf('{"query": "%s", "calls": %d, "rows": %d}', $shape->{workload_delete}, $calls, $calls) if $shape->{workload_delete};
+	my $work = join ', ', @work;
+	my $out = psql(qq{
+SET client_min_messages = error;
+SELECT write_cost_ms_per_day / $calls * 1000, wal_bytes_per_day / $calls, benefit_ms_per_day / $reads * 1000, ddl
+FROM glperf.advise_indexes(workload => \$w\$[$work]\$w\$) WHERE action = 'create';
+});
+	my ($first) = split /\n/, $out;
+	return split /\t/, $first || '';
+}
+
+printf "%-30s %8s %8s %6s  %7s %7s  %9s %9s  %8s %8s %6s\n", 'shape', 'us meas.', 'us model', 'ratio', 'WAL m.', 'WAL mod', 'gain us', 'gain mod', 'mix meas', 'mix mod', 'ratio';
+foreach my $shape (@shapes)
+{
+	next if $shape->{name} !~ /\Q$option{shape}\E/;
+	my ($write1, $wal1, $read1) = measure($shape, 1);
+	my ($write0, $wal0, $read0) = measure($shape, 0);
+	my ($cost, $wal, $gain, $ddl) = model($shape, $read0);
+	if (!defined $ddl)
+	{
+		printf "%-30s no advice\n", $shape->{name};
+		next;
+	}
+	my $measured = 1000 * ($write1 - $write0) / ($read0 - $read1);
+	my $modelled = 1000 * $cost / $gain;
+	printf "%-30s %8.2f %8.2f %6.2f  %7.0f %7.0f  %9.1f %9.1f  %8.3f %8.3f %6.2f\n", $shape->{name}, $write1 - $write0, $cost, $cost / ($write1 - $write0),
+	  $wal1 - $wal0, $wal, $read0 - $read1, $gain, $measured, $modelled, $modelled / $measured;
+	printf "    %.2f us a statement; %s\n", $shape->{statement_us}, $ddl if $ENV{VERBOSE};
+}
