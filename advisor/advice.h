@@ -154,6 +154,9 @@ typedef struct Advice
 
 	/* glperf.recommendation */
 	const char *source;			/* which workload: statistics, file, log */
+	char	   *source_text;	/* the same for people */
+	char	   *workload;		/* as JSON; NULL: what is recorded */
+	bool		sources_missing;	/* a standby could not be read */
 	bool		recorded;		/* this run is in it */
 	char	   *snapshot;		/* id of what was noted; NULL: nothing */
 	char	   *record_message; /* why not recorded */

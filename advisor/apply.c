@@ -407,7 +407,8 @@ ExitStatus
 apply_status(const AdvisorOptions *opts, const Advice *advice)
 {
 	bool		news = history_verify_status(opts, advice) != GLPERF_EXIT_NOTHING;
-	bool		partial = advice->interrupted || !advice->summary.complete;
+	bool		partial = advice->interrupted || advice->sources_missing ||
+	!advice->summary.complete;
 
 	for (int i = 0; i < advice->nrecommendations; i++)
 	{

@@ -398,7 +398,7 @@ static void
 read_recommendations(const AdvisorOptions *opts, Advice *advice)
 {
 	char		limits[4][64];
-	const char *params[4];
+	const char *params[5];
 	PGresult   *res;
 
 	snprintf(limits[0], sizeof(limits[0]), INT64_FORMAT, opts->budget_bytes);
@@ -409,10 +409,12 @@ read_recommendations(const AdvisorOptions *opts, Advice *advice)
 	params[1] = opts->max_indexes < 0 ? NULL : limits[1];
 	params[2] = opts->min_benefit_pct < 0 ? NULL : limits[2];
 	params[3] = opts->time_limit_ms < 0 ? NULL : limits[3];
+	params[4] = advice->workload;
 
 	res = db_run_or_fail("analysis failed",
 						 "SELECT * FROM glperf.advise_indexes($1::int8, $2::int4,"
-						 " $3::float8, $4::int4) ORDER BY rank", 4, params);
+						 " $3::float8, $4::int4, $5::jsonb) ORDER BY rank",
+						 5, params);
 	advice->recommendations = rows_load_all(res, recommendation_columns,
 											lengthof(recommendation_columns),
 											sizeof(Recommendation),
@@ -454,13 +456,15 @@ read_statements(Advice *advice)
 	PQclear(res);
 }
 
-/* Since when the statements were counted, and notes on existing indexes. */
+/* Since when the statements were counted. */
 static void
-read_background(Advice *advice)
+read_window(Advice *advice)
 {
 	PGresult   *res;
 	char	   *why;
 
+	if (strcmp(advice->source, "statistics") != 0)
+		return;					/* it knows its own window */
 	advice->server.window_s = NAN;
 	res = db_run_optional("SELECT " DB_UTC("min(s.stats_since)") " AS stats_since,"
 						  " extract(epoch FROM now() - min(s.stats_since))::float8"
@@ -474,6 +478,14 @@ read_background(Advice *advice)
 					  &advice->server);
 		PQclear(res);
 	}
+}
+
+/* Notes on existing indexes. */
+static void
+read_notes(Advice *advice)
+{
+	PGresult   *res;
+	char	   *why;
 
 	res = db_run_optional("SELECT * FROM glperf.index_usage"
 						  " WHERE verdict NOT IN ('used', 'keep', 'unknown')"
@@ -484,6 +496,28 @@ read_background(Advice *advice)
 	else
 		advice->notes = rows_load_all(res, note_columns, lengthof(note_columns),
 									  sizeof(IndexNote), &advice->nnotes);
+}
+
+/* The search_path of a role: our own session's, or what it would get. */
+static char *
+search_path_of(const Advice *advice, const char *role)
+{
+	PGresult   *res;
+	char	   *path = user_search_path;
+
+	if (role == NULL || strcmp(role, advice->server.user) == 0)
+		return path;
+	res = db_run_optional("SELECT glperf.role_search_path(r.oid)"
+						  " FROM pg_roles r WHERE r.rolname = $1", 1, &role,
+						  NULL);
+	if (res != NULL && PQntuples(res) == 1)
+	{
+		/* "$user" is its own schema, and we are somebody else */
+		path = PQescapeIdentifier(db_conn, role, strlen(role));
+		path = text_replace(PQgetvalue(res, 0, 0), "\"$user\"", path);
+	}
+	PQclear(res);
+	return path;
 }
 
 /* --explain: plans of one statement without and with its indexes. */
@@ -505,8 +539,8 @@ read_plans(Advice *advice, Statement *stmt)
 	}
 	appendPQExpBufferChar(ddl, '}');
 
-	/* names in the statement mean what they mean to this user */
-	db_set_setting("search_path", user_search_path, true);
+	/* names in the statement mean what they mean to its role */
+	db_set_setting("search_path", search_path_of(advice, stmt->role), true);
 	params[0] = stmt->query;
 	params[1] = ddl->data;
 	res = db_run_optional("SELECT plan_before, plan_after"
@@ -546,7 +580,8 @@ db_analyse(const AdvisorOptions *opts, Advice *advice)
 				text_clean(advice->server.database));
 	read_recommendations(opts, advice);
 	read_statements(advice);
-	read_background(advice);
+	read_window(advice);
+	read_notes(advice);
 	if (!opts->apply && !db_leftovers(advice, &error))
 	{
 		pg_log_error("could not look for leftovers: %s", text_clean(error.message));

@@ -95,6 +95,31 @@ extern bool db_step_state(const char *step, StepState *state, DbError *error);
 extern bool db_run_step(const char *step, const char *undo_ddl,
 						DbError *error);
 
+/*
+ * db_replica -- statements and index usage of a standby
+ *
+ * Adds its statements to the workload, a day's worth each, and tells this
+ * server how its indexes are used there unless nothing may be recorded.
+ * Returns false, after a message, when it could not be read.
+ */
+struct Workload;
+extern bool db_replica(const AdvisorOptions *opts, Advice *advice,
+					   const char *conninfo, struct Workload *workload);
+
+/*
+ * db_sources_begin, db_sources_end -- around what reads the sources
+ *
+ * One transaction: safe names, and no trace in pg_stat_statements.
+ */
+extern void db_sources_begin(const AdvisorOptions *opts, const Advice *advice);
+extern void db_sources_end(void);
+
+/* db_line_prefix -- the server's log_line_prefix */
+extern char *db_line_prefix(void);
+
+/* db_usable_role -- may this session plan as that role? */
+extern bool db_usable_role(const char *role);
+
 /* db_preflight -- what speaks against running a step now */
 extern bool db_preflight(const AdvisorOptions *opts, const char *step,
 						 int64 size_bytes, Preflight **rows, int *nrows,

@@ -19,6 +19,7 @@
 #include "history.h"
 #include "options.h"
 #include "report.h"
+#include "sources.h"
 
 /* Defaults; -1 and NULL leave the choice to libpq or the extension. */
 static AdvisorOptions opts = {
@@ -98,7 +99,7 @@ main(int argc, char *argv[])
 		return verify(&advice);
 	if (opts.apply)
 		prepare_apply(&advice);
-	advice.source = "statistics";
+	sources_read(&opts, &advice);
 	db_verify(&opts, &advice);
 	db_analyse(&opts, &advice);
 	history_settle(&opts, &advice);

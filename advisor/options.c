@@ -48,6 +48,9 @@ enum
 	OPT_PGBOUNCER,
 	OPT_ACCEPT_UNKNOWN,
 	OPT_MAX_WAIT,
+	OPT_WORKLOAD,
+	OPT_LOG,
+	OPT_REPLICA,
 	OPT_ALL,
 	OPT_NO_RECORD,
 	OPT_HELP
@@ -88,6 +91,12 @@ help(void)
 	printf("      --statement-timeout=TIME\n");
 	printf("                              give up on a query after TIME (default 15min;\n");
 	printf("                              check: 30s)\n");
+	printf("      --workload=FILE         statements to advise on instead of the recorded\n");
+	printf("                              ones, separated by semicolons\n");
+	printf("      --log=FILE              the same from a server log with durations (plain,\n");
+	printf("                              CSV or JSON)\n");
+	printf("      --replica=CONNINFO      add the statements and index usage of a standby;\n");
+	printf("                              each of these can be given several times\n");
 	printf("\nWhat to do with the advice:\n");
 	printf("      --dry-run               only report (default)\n");
 	printf("      --apply                 create the recommended indexes CONCURRENTLY,\n");
@@ -352,6 +361,16 @@ store_option(AdvisorOptions *opts, int c, char *arg)
 				(int) parse_with_unit(arg, "--statement-timeout", time_units,
 									  0, INT_MAX);
 			break;
+		case OPT_WORKLOAD:
+			simple_string_list_append(&opts->workload_files, arg);
+			break;
+		case OPT_LOG:
+			simple_string_list_append(&opts->log_files, arg);
+			break;
+		case OPT_REPLICA:
+			check_connection_string(arg, "--replica");
+			simple_string_list_append(&opts->replicas, arg);
+			break;
 		case OPT_MAX_WAIT:
 			opts->max_wait_ms = (int) parse_with_unit(arg, "--max-wait",
 													  time_units, 0,
@@ -406,7 +425,8 @@ check_combinations(const AdvisorOptions *opts, bool dry_run)
 			 (opts->apply || dry_run || opts->allow_drop || opts->explain ||
 			  opts->budget_bytes >= 0 || opts->max_indexes >= 0 ||
 			  opts->min_benefit_pct >= 0 || opts->time_limit_ms >= 0 ||
-			  opts->all || opts->no_record))
+			  opts->all || opts->no_record || opts->workload_files.head ||
+			  opts->log_files.head || opts->replicas.head))
 		problem = "options for recommendations cannot be used with check or verify";
 	else if (opts->command == COMMAND_CHECK && opts->format == FORMAT_SQL)
 		problem = "check needs --format=text or json";
@@ -447,6 +467,9 @@ options_parse(AdvisorOptions *opts, int argc, char *argv[])
 		{"explain", no_argument, NULL, OPT_EXPLAIN},
 		{"area", required_argument, NULL, OPT_AREA},
 		{"pgbouncer", required_argument, NULL, OPT_PGBOUNCER},
+		{"workload", required_argument, NULL, OPT_WORKLOAD},
+		{"log", required_argument, NULL, OPT_LOG},
+		{"replica", required_argument, NULL, OPT_REPLICA},
 		{"max-wait", required_argument, NULL, OPT_MAX_WAIT},
 		{"all", no_argument, NULL, OPT_ALL},
 		{"no-record", no_argument, NULL, OPT_NO_RECORD},

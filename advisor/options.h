@@ -6,6 +6,7 @@
 #define OPTIONS_H
 
 #include "fe_utils/connect_utils.h"
+#include "fe_utils/simple_list.h"
 
 typedef enum ReportFormat
 {
@@ -38,6 +39,11 @@ typedef struct AdvisorOptions
 	double		min_benefit_pct;	/* of the workload's time, 0..100 */
 	int			time_limit_ms;	/* of the search; best so far is returned */
 	int			statement_timeout_ms;	/* of any query, 0 = none */
+
+	/* workload; none of the first two: pg_stat_statements */
+	SimpleStringList workload_files;
+	SimpleStringList log_files;
+	SimpleStringList replicas;	/* conninfo strings of standbys */
 
 	/* check */
 	const char *area;			/* of the health page; NULL: all */

@@ -101,6 +101,8 @@ print_header(FILE *out, const Advice *advice)
 	const Summary *summary = &advice->summary;
 
 	report_text_server(out, server);
+	if (advice->source_text != NULL)
+		fprintf(out, "  workload    %s\n", text_clean(advice->source_text));
 	if (server->stats_since != NULL)
 		fprintf(out, "  statistics  since %s (%s)\n", server->stats_since,
 				text_ms(server->window_s * 1000));

@@ -270,3 +270,18 @@ text_count(int64 n)
 	}
 	return buf.data;
 }
+
+/* See text.h. */
+char *
+text_replace(const char *s, const char *from, const char *to)
+{
+	char	   *result = pg_strdup("");
+	const char *found;
+
+	while ((found = strstr(s, from)) != NULL)
+	{
+		result = psprintf("%s%.*s%s", result, (int) (found - s), s, to);
+		s = found + strlen(from);
+	}
+	return psprintf("%s%s", result, s);
+}

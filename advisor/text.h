@@ -51,6 +51,9 @@ extern char *text_fit(const char *s, int width);
  */
 extern void text_hide_literals(char *query);
 
+/* text_replace -- a copy with every from in it replaced by to */
+extern char *text_replace(const char *s, const char *from, const char *to);
+
 /* text_width -- columns on a terminal */
 extern int	text_width(const char *s);
 

@@ -17,6 +17,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -50,16 +52,22 @@ static const char *const workload_query =
 
 /* The same columns from a JSON array; one day's work by definition. */
 static const char *const given_query =
-"SELECT coalesce((SELECT r.oid FROM pg_roles r"
-"    WHERE r.rolname = coalesce(w.role, current_user)"
-"      AND pg_has_role(r.oid, 'USAGE')), 0::oid),"
+"SELECT coalesce(r.oid, 0::oid),"
 "  coalesce(w.queryid, 0), w.query, coalesce(w.calls, 1),"
 "  coalesce(w.time_ms, -1), coalesce(w.rows, 0)::int8, 86400::float8,"
-"  coalesce(w.role, current_user), w.search_path, NULL::timestamptz"
+"  coalesce(w.role, current_user),"
+"  coalesce(w.search_path, glperf.role_search_path(r.oid)),"
+"  NULL::timestamptz,"
+"  ARRAY(SELECT e ->> 'query' FROM jsonb_array_elements(w.samples) e"
+"        WHERE e ->> 'query' IS NOT NULL),"
+"  ARRAY(SELECT coalesce((e ->> 'seen')::int8, 1)"
+"        FROM jsonb_array_elements(w.samples) e"
+"        WHERE e ->> 'query' IS NOT NULL)"
 " FROM ROWS FROM (jsonb_to_recordset($1) AS"
 "   (query text, calls int8, time_ms float8, rows float8, role text,"
-"    search_path text, queryid int8)) WITH ORDINALITY AS"
-"  w(query, calls, time_ms, rows, role, search_path, queryid, n)"
+"    search_path text, queryid int8, samples jsonb)) WITH ORDINALITY AS"
+"  w(query, calls, time_ms, rows, role, search_path, queryid, samples, n)"
+" LEFT JOIN pg_roles r ON r.rolname = coalesce(w.role, current_user)"
 " ORDER BY n";
 
 /* Column of an SPI row as text, or NULL. */
@@ -155,6 +163,37 @@ fill_instances(GlperfWorkItem *item, const char *search_path)
 	item->ninstances = 1;
 }
 
+/*
+ * The ways in which a statement that was handed in ran: columns 11 and 12 hold
+ * texts with their constants, and how often each was seen.
+ */
+static void
+given_instances(GlperfWorkItem *item, HeapTuple row, TupleDesc desc)
+{
+	Datum	   *texts;
+	Datum	   *seen;
+	int			ntexts;
+	int			nseen;
+	bool		isnull;
+	GlperfInstance whole = item->instances[0];
+
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 11, &isnull)),
+					  TEXTOID, -1, false, TYPALIGN_INT, &texts, NULL, &ntexts);
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 12, &isnull)),
+					  INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &seen,
+					  NULL, &nseen);
+	for (int i = 0; i < ntexts && i < nseen && i < GLPERF_INSTANCES; i++)
+	{
+		GlperfInstance *instance = &item->instances[i];
+
+		*instance = whole;
+		instance->stmt.text = TextDatumGetCString(texts[i]);
+		instance->sampled = true;
+		instance->seen = DatumGetInt64(seen[i]);
+		item->ninstances = i + 1;
+	}
+}
+
 bool
 glperf_workload_constants(const GlperfWorkItem *item)
 {
@@ -211,6 +250,9 @@ workload_from_query(const char *query, Datum *argument)
 		fill_item(&workload->items[i], SPI_tuptable->vals[i],
 				  SPI_tuptable->tupdesc, &search_path);
 		fill_instances(&workload->items[i], search_path);
+		if (argument && !workload->items[i].instances[0].sampled)
+			given_instances(&workload->items[i], SPI_tuptable->vals[i],
+							SPI_tuptable->tupdesc);
 	}
 	MemoryContextSwitchTo(spi);
 	SPI_finish();
@@ -223,33 +265,129 @@ glperf_workload_load(void)
 	return workload_from_query(workload_query, NULL);
 }
 
-GlperfWorkload *
-glperf_workload_given(Jsonb *statements)
+/* Most time first; the rest makes the order the same every time. */
+static int
+compare_items(const void *a, const void *b)
 {
-	Datum		argument = JsonbPGetDatum(statements);
-	GlperfWorkload *workload;
+	const GlperfWorkItem *x = a;
+	const GlperfWorkItem *y = b;
+	double		xtime = x->time_ms * x->per_day;
+	double		ytime = y->time_ms * y->per_day;
 
-	if (!JB_ROOT_IS_ARRAY(statements) || JB_ROOT_IS_SCALAR(statements))
+	if (xtime != ytime)
+		return xtime > ytime ? -1 : 1;
+	if (x->queryid != y->queryid)
+		return x->queryid < y->queryid ? -1 : 1;
+	return (x->userid > y->userid) - (x->userid < y->userid);
+}
+
+/* Planning runs code: statements of other roles need membership in them. */
+static void
+check_role(const GlperfWorkItem *item)
+{
+	if (!OidIsValid(item->userid) ||
+		!has_privs_of_role(GetUserId(), item->userid))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("workload must be a JSON array of objects"),
-				 errhint("Each object has a member \"query\" and may have \"calls\", \"time_ms\", \"rows\", \"role\", \"search_path\" and \"queryid\".")));
-	workload = workload_from_query(given_query, &argument);
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" of the workload does not exist or is not yours to use",
+						item->role ? item->role : "")));
+}
+
+/*
+ * Add what was handed in, a day's work, to what was recorded.  The same
+ * statement of the same role on another node becomes more of the same.
+ */
+static GlperfWorkload *
+merge_workloads(GlperfWorkload *recorded, GlperfWorkload *given)
+{
+	int			nrecorded = recorded->n;
+
+	recorded->items = repalloc(recorded->items, sizeof(GlperfWorkItem) *
+							   (recorded->n + given->n + 1));
+	for (int i = 0; i < given->n; i++)
+	{
+		GlperfWorkItem *item = &given->items[i];
+		GlperfWorkItem *same = NULL;
+
+		for (int j = 0; j < nrecorded && item->queryid != 0 && !same; j++)
+			if (recorded->items[j].queryid == item->queryid &&
+				recorded->items[j].userid == item->userid)
+				same = &recorded->items[j];
+		if (same == NULL)
+		{
+			check_role(item);
+			recorded->items[recorded->n++] = *item;
+			continue;
+		}
+		same->calls += (int64) rint(item->calls / same->per_day);
+		same->time_ms += Max(item->time_ms, 0) / same->per_day;
+		same->rows += item->rows / same->per_day;
+	}
+	return recorded;
+}
+
+/* Refuse statements that make no sense or that the caller has no right to. */
+static void
+check_given(const GlperfWorkload *workload)
+{
 	for (int i = 0; i < workload->n; i++)
 	{
-		GlperfWorkItem *item = &workload->items[i];
+		const GlperfWorkItem *item = &workload->items[i];
 
 		if (item->query[0] == '\0' || item->calls < 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("statement %d of the workload has no query or a negative number of calls",
 							i + 1)));
-		if (!OidIsValid(item->userid))
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("role \"%s\" of the workload does not exist or is not yours to use",
-							item->role ? item->role : "")));
-		item->per_day = 1;
 	}
+}
+
+/* Member of a JSON object; NULL without it. */
+static Jsonb *
+json_member(Jsonb *object, const char *name)
+{
+	JsonbValue *value = getKeyJsonValueFromContainer(&object->root, name,
+													 (int) strlen(name), NULL);
+
+	return value == NULL ? NULL : JsonbValueToJsonb(value);
+}
+
+GlperfWorkload *
+glperf_workload_given(Jsonb *statements)
+{
+	bool		with_recorded = false;
+	GlperfWorkload *given;
+	GlperfWorkload *workload;
+	Datum		argument;
+
+	if (JB_ROOT_IS_OBJECT(statements))
+	{
+		JsonbValue *recorded = getKeyJsonValueFromContainer(&statements->root,
+															"recorded", 8, NULL);
+
+		with_recorded = recorded != NULL && recorded->type == jbvBool &&
+			recorded->val.boolean;
+		statements = json_member(statements, "statements");
+	}
+	if (statements == NULL || !JB_ROOT_IS_ARRAY(statements) ||
+		JB_ROOT_IS_SCALAR(statements))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("workload must be a JSON array of objects"),
+				 errhint("Each object has a member \"query\" and may have \"calls\", \"time_ms\", \"rows\", \"role\", \"search_path\" and \"queryid\".")));
+	argument = JsonbPGetDatum(statements);
+	given = workload_from_query(given_query, &argument);
+	check_given(given);
+	for (int i = 0; i < given->n; i++)
+		given->items[i].per_day = 1;
+	if (!with_recorded)
+	{
+		for (int i = 0; i < given->n; i++)
+			check_role(&given->items[i]);
+		return given;
+	}
+
+	workload = merge_workloads(glperf_workload_load(), given);
+	qsort(workload->items, workload->n, sizeof(GlperfWorkItem), compare_items);
 	return workload;
 }

@@ -76,8 +76,12 @@ extern const char *glperf_workload_constants_basis(const GlperfWorkItem *item);
  * glperf_workload_given -- the statements of a JSON array handed in
  *
  * Members are objects: query (required), calls, time_ms (of all calls
- * together), rows (the same), role, search_path, queryid.  Taken as one day's
- * work.  Another role than the caller's needs membership in it.
+ * together), rows (the same), role, search_path, queryid, samples (texts with
+ * constants, objects with query and seen).  Taken as one day's work.  Another
+ * role than the caller's needs membership in it.
+ *
+ * An object with that array as "statements" and "recorded": true adds them to
+ * glperf_workload_load(); what both have becomes more of the same.
  *
  * Errors:	ERRCODE_INVALID_PARAMETER_VALUE for anything else,
  *			ERRCODE_INSUFFICIENT_PRIVILEGE.

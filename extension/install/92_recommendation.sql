@@ -139,12 +139,14 @@ WITH found AS (
 )
 SELECT CASE $1
 	WHEN 'create' THEN f.has_table AND f.has_index
+	WHEN 'replace' THEN f.has_table AND f.has_index
+	WHEN 'merge' THEN f.has_table AND f.has_index
 	WHEN 'drop' THEN f.has_table AND NOT f.has_index
 	ELSE NULL END
 FROM found f
 $$;
 COMMENT ON FUNCTION recommendation_in_place(text, text, text, text) IS
-'Whether a recommendation to create or drop an index is carried out just now, by whomever; NULL for other actions.';
+'Whether a recommendation to create, replace, merge or drop an index is carried out just now, by whomever; NULL for other actions.';
 
 CREATE FUNCTION recommendation_match(action text, schema_name text,
 	table_name text, index_name text, source text, size_bytes int8,
@@ -158,7 +160,7 @@ WITH known AS (
 	SELECT k.name, r.state, r.first_seen_at, r.sources, r.message,
 		r.state = 'dismissed'
 			OR (r.state IN ('no effect', 'regressed')
-				AND r.action IN ('create', 'drop')) AS settled,
+				AND r.action IN ('create', 'replace', 'merge', 'drop')) AS settled,
 		CASE WHEN r.action = 'drop'
 			THEN $6 > t.warning * greatest(r.settled_size_bytes, 8192)
 			ELSE $7 > t.warning * greatest(r.settled_benefit_ms_per_day, 0)
@@ -182,7 +184,7 @@ SELECT j.name,
 		WHEN j.suppressed THEN format('%s: %s', j.state, j.message)
 		WHEN j.settled THEN format('was %s (%s), but much more depends on it now',
 								   j.state, j.message)
-		WHEN j.state IN ('applied', 'verified') AND $1 IN ('create', 'drop')
+		WHEN j.state IN ('applied', 'verified') AND $1 IN ('create', 'replace', 'merge', 'drop')
 			THEN format('was %s before, and taken back since', j.state)
 	END
 FROM judged j

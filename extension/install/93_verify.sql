@@ -182,7 +182,7 @@ SELECT j.queryid, coalesce(r.rolname, j.userid::text)::text, j.query,
 	CASE
 		WHEN j.advised THEN 'advised'
 		WHEN j.written && own.names THEN 'writes'
-		WHEN rec.action <> 'create' OR j.verdict NOT IN ('faster', 'slower')
+		WHEN rec.action NOT IN ('create', 'replace', 'merge') OR j.verdict NOT IN ('faster', 'slower')
 			THEN 'reads'
 		WHEN format('%I.%I', rec.schema_name, rec.index_name) = ANY (
 				glperf.statement_indexes(j.userid,
@@ -227,7 +227,7 @@ WITH rec AS MATERIALIZED (
 		glperf.table_updates(r.schema_name, r.table_name) AS upd_n,
 		glperf.recommendation_in_place(r.action, r.schema_name, r.table_name,
 									   r.index_name) AS in_place,
-		CASE WHEN r.action = 'create' THEN (
+		CASE WHEN r.action IN ('create', 'replace', 'merge') THEN (
 			SELECT sum(pg_stat_get_numscans(p.relid))::int8
 			FROM pg_class c
 			JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -248,7 +248,7 @@ WITH rec AS MATERIALIZED (
 ), effect AS MATERIALIZED (
 	SELECT e.* FROM glperf.recommendation_effect($1) e
 	WHERE e.link <> 'reads'
-		OR (SELECT rec.action FROM rec) <> 'create'
+		OR (SELECT rec.action FROM rec) NOT IN ('create', 'replace', 'merge')
 ), sums AS MATERIALIZED (
 	SELECT count(*) FILTER (WHERE e.verdict = 'faster') AS faster,
 		count(*) FILTER (WHERE e.verdict = 'slower') AS slower,
@@ -285,13 +285,13 @@ WITH rec AS MATERIALIZED (
 				OR s.known = 0 THEN 'unknown'
 			WHEN s.loss > s.gain THEN 'regressed'
 			-- a change that comes from elsewhere is no merit of the index
-			WHEN rec.action = 'create' AND rec.scans = 0 AND NOT rec.reset
+			WHEN rec.action IN ('create', 'replace', 'merge') AND rec.scans = 0 AND NOT rec.reset
 				AND s.known_readers > 0 THEN 'no effect'
 			WHEN s.gain > s.loss
-				AND (rec.action <> 'create' OR rec.scans > 0)
+				AND (rec.action NOT IN ('create', 'replace', 'merge') OR rec.scans > 0)
 				THEN 'verified'
 			WHEN rec.action = 'drop' THEN 'verified'
-			WHEN rec.action = 'create' AND s.known_readers = 0 THEN 'unknown'
+			WHEN rec.action IN ('create', 'replace', 'merge') AND s.known_readers = 0 THEN 'unknown'
 			ELSE 'no effect'
 		END AS state
 	FROM rec, sums s
@@ -299,8 +299,8 @@ WITH rec AS MATERIALIZED (
 SELECT d.state,
 	CASE
 		WHEN rec.in_place IS FALSE THEN CASE rec.action
-			WHEN 'create' THEN 'the index is not there any more'
-			ELSE 'the index is there again' END
+			WHEN 'drop' THEN 'the index is there again'
+			ELSE 'the index is not there any more' END
 		WHEN NOT rec.has_counters THEN
 			'no counters of this server were noted before and when it was applied'
 		WHEN s.total = 0 THEN 'none of its statements has run since'
