@@ -10,6 +10,7 @@
  */
 #include "advise.h"
 
+#include "access/genam.h"
 #include "access/relation.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -48,6 +49,21 @@ static const char *const rebuilds_query =
 " FROM glperf.index_bloat_report(10, 32) b"
 " WHERE b.reindex_ddl IS NOT NULL"
 " ORDER BY 4 DESC, 1, 3";
+
+/*
+ * Shells of partitioned indexes that an interrupted --apply left: the topmost
+ * first, since its steps bring those below with them.
+ */
+static const char *const unfinished_query =
+"SELECT c.oid, i.indrelid"
+" FROM pg_index i"
+" JOIN pg_class c ON c.oid = i.indexrelid"
+" JOIN pg_namespace n ON n.oid = c.relnamespace"
+" WHERE c.relkind = 'I' AND NOT i.indisvalid"
+"  AND glperf.apply_owns(n.nspname::text, c.relname::text)"
+"  AND NOT pg_catalog.pg_is_in_recovery()"
+" ORDER BY (SELECT count(*)"
+"	FROM pg_partition_ancestors(i.indrelid)), c.relname";
 
 /* Planning one way of running a statement without some indexes. */
 typedef struct WithoutJob
@@ -484,6 +500,104 @@ add_rebuilds(GlperfAdvice *advice)
 	SPI_finish();
 }
 
+/* One unfinished index to be described, inside the sandbox. */
+typedef struct ResumeJob
+{
+	GlperfAdvice *advice;
+	Oid			index;
+	Oid			table;
+	GlperfRecommendation rec;
+} ResumeJob;
+
+/* The work of a ResumeJob: all steps again; those that are done are passed. */
+static void
+resume_work(void *arg)
+{
+	ResumeJob  *job = arg;
+	Relation	table = relation_open(job->table, AccessShareLock);
+	Relation	index = index_open(job->index, AccessShareLock);
+	MemoryContext old = MemoryContextSwitchTo(job->advice->context);
+	GlperfIndexDef *def = glperf_index_def_from_relation(index);
+	GlperfRecommendation *rec = &job->rec;
+	ListCell   *lc;
+
+	rec->action = "create";
+	rec->candidate = -1;
+	rec->schema = get_namespace_name(RelationGetNamespace(table));
+	rec->table = pstrdup(RelationGetRelationName(table));
+	rec->name = def->name;
+	foreach(lc, glperf_index_def_steps(def))
+		add_step(rec, lfirst(lc));
+	rec->undo = glperf_index_def_undo(def);
+	rec->confidence = "high";
+	rec->reasons = list_make1("an interrupted run began to build it: until all parts are there and attached, the partitioned index is not valid, and new partitions get none");
+	MemoryContextSwitchTo(old);
+	index_close(index, NoLock);
+	relation_close(table, NoLock);
+}
+
+/* Does a recommendation create this index, alone or among others? */
+static bool
+is_step_already(GlperfAdvice *advice, const char *ddl)
+{
+	for (int r = 0; r < advice->nrecommendations; r++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, advice->recommendations[r].steps)
+			if (strcmp(lfirst(lc), ddl) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Partitioned indexes that were begun and not finished.  Their leaves may all
+ * be there, so that no statement would gain from the rest; yet the rest is to
+ * be done.
+ */
+static void
+resume_builds(GlperfAdvice *advice)
+{
+	List	   *jobs = NIL;
+	ListCell   *lc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	if (SPI_execute(unfinished_query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read glperf.apply_log");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		ResumeJob  *job = MemoryContextAllocZero(advice->context,
+												 sizeof(ResumeJob));
+		MemoryContext old;
+		bool		isnull;
+
+		job->advice = advice;
+		job->index = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
+													SPI_tuptable->tupdesc, 1,
+													&isnull));
+		job->table = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
+													SPI_tuptable->tupdesc, 2,
+													&isnull));
+		old = MemoryContextSwitchTo(advice->context);
+		jobs = lappend(jobs, job);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	foreach(lc, jobs)
+	{
+		ResumeJob  *job = lfirst(lc);
+		GlperfFailure failure = {0};
+
+		if (!glperf_sandbox_run_on_table(job->table, resume_work, job,
+										 &failure))
+			advice->complete = false;
+		else if (!is_step_already(advice, linitial(job->rec.steps)))
+			*glperf_advise_append(advice) = job->rec;
+	}
+}
+
 void
 glperf_advise_drops(GlperfAdvice *advice)
 {
@@ -521,6 +635,7 @@ glperf_advise_drops(GlperfAdvice *advice)
 		 */
 	} while (changed);
 
+	resume_builds(advice);
 	droppable = rebuild_broken(advice, indexes, droppable);
 	foreach(lc, merges)
 		add_merge(advice, lfirst(lc));

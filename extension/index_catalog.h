@@ -165,6 +165,9 @@ extern GlperfCover glperf_index_covers(const GlperfIndex *x,
  */
 extern void glperf_index_suppose(List *indexes);
 
+/* A glperf_index_list() with them behind the others of their tables. */
+extern List *glperf_index_with_supposed(List *indexes);
+
 /*
  * glperf_index_supports_foreign_key -- does the index find the referencing
  * rows of a foreign key?

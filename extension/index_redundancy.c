@@ -393,3 +393,36 @@ glperf_index_needed_by(const GlperfIndex *index, GlperfIndex **siblings,
 	}
 	return NULL;
 }
+
+/* Indexes that are judged as if they existed; see glperf_index_suppose(). */
+static List *supposed = NIL;
+
+void
+glperf_index_suppose(List *indexes)
+{
+	supposed = indexes;
+}
+
+List *
+glperf_index_with_supposed(List *indexes)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (supposed == NIL)
+		return indexes;
+	foreach(lc, indexes)
+	{
+		GlperfIndex *index = lfirst(lc);
+		ListCell   *next = lnext(indexes, lc);
+		ListCell   *ls;
+
+		result = lappend(result, index);
+		if (next && ((GlperfIndex *) lfirst(next))->table == index->table)
+			continue;
+		foreach(ls, supposed)
+			if (((GlperfIndex *) lfirst(ls))->table == index->table)
+			result = lappend(result, lfirst(ls));
+	}
+	return result;
+}

@@ -61,15 +61,6 @@ typedef struct GlperfUsageLimits
 
 PG_FUNCTION_INFO_V1(glperf_index_usage);
 
-/* Indexes that are judged as if they existed; see glperf_index_suppose(). */
-static List *supposed = NIL;
-
-void
-glperf_index_suppose(List *indexes)
-{
-	supposed = indexes;
-}
-
 /* A span of time for reading, in its largest fitting unit. */
 static char *
 span_text(double seconds)
@@ -599,31 +590,6 @@ store_index(ReturnSetInfo *rsinfo, GlperfIndex *index,
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
-/* The list with the supposed indexes behind the others of their tables. */
-static List *
-with_supposed(List *indexes)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	if (supposed == NIL)
-		return indexes;
-	foreach(lc, indexes)
-	{
-		GlperfIndex *index = lfirst(lc);
-		ListCell   *next = lnext(indexes, lc);
-		ListCell   *ls;
-
-		result = lappend(result, index);
-		if (next && ((GlperfIndex *) lfirst(next))->table == index->table)
-			continue;
-		foreach(ls, supposed)
-			if (((GlperfIndex *) lfirst(ls))->table == index->table)
-			result = lappend(result, lfirst(ls));
-	}
-	return result;
-}
-
 /*
  * glperf.index_report(evidence_since_at, min_evidence_s, prefix_ratio,
  * standbys, report_age_s, with_undo, key_share_pct, key_share_rows): one row
@@ -662,7 +628,7 @@ glperf_index_usage(PG_FUNCTION_ARGS)
 
 		index->replicas = glperf_replicas_use(replicas, index);
 	}
-	indexes = with_supposed(indexes);
+	indexes = glperf_index_with_supposed(indexes);
 	judge_all(indexes, &limits);
 	foreach(lc, indexes)
 	{
