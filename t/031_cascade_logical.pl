@@ -76,14 +76,16 @@ $middle->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 
 # the last one is paused: seen from the middle one, with the primary's clock
 $last->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+my @written = (time);
 $primary->safe_psql('postgres', "INSERT INTO t VALUES (4, 'four')");
-my $written = time;
+push @written, time;
 $last->poll_query_until('postgres',
 	'SELECT lag_bytes > 0 FROM glperf.replication_lag');
 sleep 1.5;
+my $begin = time;
 my $seen = $middle->safe_psql('postgres',
 	'SELECT replay_lag_s FROM glperf.replication');
-between($seen, time - $written - 0.7, time - $written + 0.5,
+between($seen, $begin - $written[1] - 0.5, time - $written[0] + 0.5,
 	'lag of the last one within half a second, seen from a standby');
 $last->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 
@@ -126,18 +128,21 @@ $last->poll_query_until('postgres', 'SELECT count(*) = 5 FROM t')
 $last->poll_query_until('postgres',
 	"SELECT state = 'ok' FROM glperf.replication_lag");
 $last->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+@written = (time);
 $middle->safe_psql('postgres', "INSERT INTO t VALUES (6, 'six')");
-$written = time;
+push @written, time;
 $last->poll_query_until('postgres',
 	'SELECT lag_bytes > 0 FROM glperf.replication_lag');
 sleep 1;
+$begin = time;
 $seen = $last->safe_psql('postgres',
 	'SELECT lag_s FROM glperf.replication_lag');
-between($seen, time - $written - 0.5, time - $written + 0.5,
+between($seen, $begin - $written[1] - 0.5, time - $written[0] + 0.5,
 	'new timeline: lag on the standby');
+$begin = time;
 $seen = $middle->safe_psql('postgres',
 	'SELECT replay_lag_s FROM glperf.replication');
-between($seen, time - $written - 0.5, time - $written + 0.5,
+between($seen, $begin - $written[1] - 0.5, time - $written[0] + 0.5,
 	'new timeline: lag on the primary');
 is($middle->safe_psql('postgres',
 	"SELECT role || ' ' || state FROM glperf.replication_lag"),
@@ -184,8 +189,9 @@ my $locker = IPC::Run::start(
 	'<', \$in, '>', \$out);
 $in = "BEGIN; LOCK TABLE t;\n\\echo locked\n";
 $locker->pump until $out =~ /locked/;
+@written = (time);
 $publisher->safe_psql('postgres', "INSERT INTO t VALUES (7, 'seven')");
-$written = time;
+push @written, time;
 ok($subscriber->poll_query_until('postgres',
 	"SELECT ($subscription) LIKE 'blocked %'"), 'subscription: blocked');
 my $remedy = $subscriber->safe_psql('postgres',
@@ -193,9 +199,10 @@ my $remedy = $subscriber->safe_psql('postgres',
 is($subscriber->safe_psql('postgres',
 	$remedy =~ s/\*/count(*)/r), '1', 'and its remedy shows the blocker');
 sleep 1;
+$begin = time;
 $seen = $publisher->safe_psql('postgres',
 	'SELECT replay_lag_s FROM glperf.replication');
-between($seen, time - $written - 0.7, time - $written + 0.5,
+between($seen, $begin - $written[1] - 0.5, time - $written[0] + 0.5,
 	'publisher: how long the first change has been waiting');
 $publisher->safe_psql('postgres',
 	"UPDATE glperf.threshold SET warning = 0.2 WHERE id = 'replication_lag'");
