@@ -26,7 +26,7 @@
 #include "sandbox.h"
 
 /* Most candidates of one run. */
-#define MAX_CANDIDATES	5000
+#define MAX_CANDIDATES	20000
 
 /* Milliseconds that one unit of planner cost stands for, when none is known. */
 #define MS_PER_COST		0.01

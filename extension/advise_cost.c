@@ -220,8 +220,14 @@ run_job(PlanJob *job, GlperfFailure *failure)
 		failure->message = "the role that ran it no longer exists";
 		return false;
 	}
-	return glperf_sandbox_run(role, job->planned->instance->search_path,
-							  plan_work, job, failure);
+	if (glperf_sandbox_run(role, job->planned->instance->search_path,
+						   plan_work, job, failure))
+		return true;
+	/* stopped in the middle: by the run's own limit if it has one */
+	if (failure->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+		job->advice->options.time_limit_ms > 0)
+		job->advice->complete = false;
+	return false;
 }
 
 /* The same as a callback of glperf_statement_guess_types(). */

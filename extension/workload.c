@@ -265,7 +265,17 @@ glperf_workload_load(void)
 	return workload_from_query(workload_query, NULL);
 }
 
-/* Most time first; the rest makes the order the same every time. */
+/* strcmp() for texts of which some may be missing. */
+static int
+compare_texts(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+/*
+ * For qsort(): most time first, then by everything that tells items apart, so
+ * that advice does not depend on the order in which they were handed in.
+ */
 static int
 compare_items(const void *a, const void *b)
 {
@@ -273,12 +283,23 @@ compare_items(const void *a, const void *b)
 	const GlperfWorkItem *y = b;
 	double		xtime = x->time_ms * x->per_day;
 	double		ytime = y->time_ms * y->per_day;
+	int			order;
 
 	if (xtime != ytime)
 		return xtime > ytime ? -1 : 1;
 	if (x->queryid != y->queryid)
 		return x->queryid < y->queryid ? -1 : 1;
-	return (x->userid > y->userid) - (x->userid < y->userid);
+	if (x->userid != y->userid)
+		return x->userid < y->userid ? -1 : 1;
+	if (x->calls != y->calls)
+		return x->calls > y->calls ? -1 : 1;
+	if (x->rows != y->rows)
+		return x->rows > y->rows ? -1 : 1;
+	order = compare_texts(x->query, y->query);
+	if (order == 0)
+		order = compare_texts(x->instances[0].search_path,
+							  y->instances[0].search_path);
+	return order;
 }
 
 /* Planning runs code: statements of other roles need membership in them. */
@@ -384,10 +405,10 @@ glperf_workload_given(Jsonb *statements)
 	{
 		for (int i = 0; i < given->n; i++)
 			check_role(&given->items[i]);
-		return given;
+		workload = given;
 	}
-
-	workload = merge_workloads(glperf_workload_load(), given);
+	else
+		workload = merge_workloads(glperf_workload_load(), given);
 	qsort(workload->items, workload->n, sizeof(GlperfWorkItem), compare_items);
 	return workload;
 }
