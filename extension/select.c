@@ -17,6 +17,8 @@
 #define MAX_ROUNDS		60
 /* most moves that refill the room which something left */
 #define MAX_PICKS		3
+/* a problem with no more moves than this is small */
+#define SMALL_MOVES		200
 /* times that the end of a search is made sure of */
 #define MAX_VERIFIED	6
 
@@ -289,21 +291,39 @@ local_search(GlperfSelectState *st, Saved *best)
 	pfree(scratch.config);
 }
 
-/* The best that greedy and local search find by estimates. */
+/* Forget the set, and add to it while that gains anything. */
 static void
-search(GlperfSelectState *st, Saved *best)
+greedy(GlperfSelectState *st, double byte_power, Saved *best)
 {
 	uint64	   *empty = palloc0(st->words * sizeof(uint64));
 
+	glperf_select_become(st, empty);
+	pfree(empty);
+	while (add_best(st, byte_power))
+		if (glperf_select_score(st) > best->score)
+			keep(st, best);
+}
+
+/*
+ * The best that greedy and local search find by estimates.  Small problems get
+ * a local search from the end of every greedy one, big ones from the best.
+ */
+static void
+search(GlperfSelectState *st, Saved *best)
+{
+	bool		small = st->p->nmoves <= SMALL_MOVES;
+
 	for (size_t i = 0; i < lengthof(byte_powers) && !st->stopped; i++)
 	{
-		glperf_select_become(st, empty);
-		while (add_best(st, byte_powers[i]))
-			if (glperf_select_score(st) > best->score)
-				keep(st, best);
+		greedy(st, byte_powers[i], best);
+		if (small)
+			local_search(st, best);
+	}
+	if (!small && !st->stopped)
+	{
+		glperf_select_become(st, best->config);
 		local_search(st, best);
 	}
-	pfree(empty);
 }
 
 /*
@@ -313,6 +333,8 @@ search(GlperfSelectState *st, Saved *best)
 static void
 make_sure(GlperfSelectState *st, Saved *best)
 {
+	const GlperfSelectProblem *p = st->p;
+
 	for (int i = 0; i < MAX_VERIFIED && !st->stopped; i++)
 	{
 		Saved		next = nothing_saved(st);
@@ -325,6 +347,9 @@ make_sure(GlperfSelectState *st, Saved *best)
 		memcpy(next.config, best->config, st->words * sizeof(uint64));
 		if (!st->stopped)
 			local_search(st, &next);
+		/* or from elsewhere, as things look now */
+		if (!st->stopped && p->nmoves <= SMALL_MOVES)
+			search(st, &next);
 		if (bitset_equal(next.config, best->config, st->words))
 			break;
 		glperf_select_become(st, next.config);

@@ -56,7 +56,7 @@ SELECT advice(
 	statement('SELECT * FROM executions WHERE status IN (''running'', ''pending'') ORDER BY created'),
 	statement('SELECT * FROM executions e JOIN steps s ON s.execution_id = e.id WHERE e.id = 7'));
 SELECT outcome, reason, speedup_ratio > 2 AS faster, cardinality(indexes) AS indexes, query
-FROM glperf.advised_statements();
+FROM glperf.advised_statements() ORDER BY query COLLATE "C";
 SELECT rank, action, schema_name, table_name, size_bytes > 0 AS sized,
 	benefit_ms_per_day > 0 AS gains, write_cost_ms_per_day AS write_cost,
 	benefit_pct > 1 AS worth_it, statements_helped AS helped, statements_hurt AS hurt,

@@ -96,17 +96,19 @@ def main():
         best = None
         # HypoPG's index is up to four times glperf's: find the budget in
         # glperf's megabytes that just fits in HypoPG's
-        low, high, give = 0, budget, budget and budget * 0.4
-        for _ in range(6 if budget else 1):
+        low, high, give = 0, budget, budget and budget * 0.25
+        for step in range(10 if budget else 1):
             recs, summary = advise(args.db, queries, give)
             after, size = hypopg(args.db, queries, [r["ddl"] for r in recs])
             if budget is None or size <= budget:
                 if best is None or sum(after) < sum(best[2]):
                     best = recs, summary, after, size
-                low = give
-            else:
-                high = give
-            give = budget and (low + high) / 2
+            if step < 5:
+                low, high = ((give, high) if budget is None or size <= budget
+                             else (low, give))
+            # what HypoPG says does not grow steadily: look around in the end
+            give = budget and ((low + high) / 2 if step < 5 else
+                               low * (1.02 + 0.04 * (step - 5)))
         if best is None:
             print("%8s nothing fits" % word)
             continue
