@@ -212,13 +212,15 @@ size_candidates(GlperfAdvice *advice, Oid relid)
 static void
 prepare_candidates(GlperfAdvice *advice)
 {
-	int			n = advice->candidates.n;
+	int			n;
 	List	   *tables = NIL;
 	ListCell   *lc;
 	GlperfFailure failure;
 
+	glperf_candidates_join(&advice->candidates);
 	align_directions(advice);
 	merge_flipped(advice);
+	n = advice->candidates.n;
 	advice->defs = palloc0(sizeof(GlperfIndexDef *) * (n + 1));
 	advice->alive = palloc0(sizeof(bool) * (n + 1));
 	advice->write_costs = palloc0(sizeof(GlperfWriteCost) * (n + 1));

@@ -130,6 +130,15 @@ extern void glperf_candidates_kinds(GlperfHarvest *harvest, PlannerInfo *root,
 									RelOptInfo *rel,
 									const GlperfRelKeys *keys);
 
+/*
+ * glperf_candidates_join -- add partial indexes that stand for several
+ *
+ * For supported candidates whose predicates choose values of one column: the
+ * same keys, led by that column, over the rows of all of them.  Whatever
+ * statement looks for the column finds them relevant.
+ */
+extern void glperf_candidates_join(GlperfCandidates *set);
+
 /* Could candidate number i serve the statement of this harvest? */
 extern bool glperf_candidate_relevant(const GlperfHarvest *harvest, int i);
 
