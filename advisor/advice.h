@@ -53,11 +53,38 @@ typedef struct Match
 #include "glperf_recommendation.h"
 } Match;
 
+/* How a recommended index changes one scan of one statement. */
+typedef struct PlanChange
+{
+	int64		rank;			/* of the recommendation */
+#define GLPERF_PLAN_COLUMN(name, kind) Column##kind name;
+#include "glperf_recommendation.h"
+} PlanChange;
+
+/* A candidate that could have been in a recommendation's place. */
+typedef struct Rival
+{
+	int64		rank;			/* of the recommendation */
+#define GLPERF_RIVAL_COLUMN(name, kind) Column##kind name;
+#include "glperf_recommendation.h"
+} Rival;
+
+/* Something that the analysis did not look at. */
+typedef struct NotExamined
+{
+#define GLPERF_NOT_EXAMINED_COLUMN(name, kind) Column##kind name;
+#include "glperf_recommendation.h"
+} NotExamined;
+
 typedef struct Recommendation
 {
 #define GLPERF_RECOMMENDATION_COLUMN(name, kind) Column##kind name;
 #include "glperf_recommendation.h"
 
+	int			nplans;
+	PlanChange *plans;
+	int			nrivals;
+	Rival	   *rivals;
 	Match		match;
 	char	   *warning;		/* of the preflight; NULL: none */
 	ApplyOutcome outcome;
@@ -147,6 +174,8 @@ typedef struct Advice
 	Recommendation *recommendations;
 	int			nstatements;
 	Statement  *statements;
+	int			nnotexamined;
+	NotExamined *notexamined;
 	int			nnotes;
 	IndexNote  *notes;
 	int			nleftovers;

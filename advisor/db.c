@@ -580,6 +580,7 @@ db_analyse(const AdvisorOptions *opts, Advice *advice)
 				text_clean(advice->server.database));
 	read_recommendations(opts, advice);
 	read_statements(advice);
+	db_read_explanations(advice);
 	read_window(advice);
 	read_notes(advice);
 	if (!opts->apply && !db_leftovers(advice, &error))

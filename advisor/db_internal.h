@@ -7,6 +7,7 @@
 
 #include "libpq-fe.h"
 
+#include "advice.h"
 #include "options.h"
 
 /* ISO 8601 in UTC, whatever DateStyle and TimeZone are */
@@ -35,6 +36,13 @@ extern PGresult *db_run_or_fail(const char *what, const char *sql,
  */
 extern PGresult *db_run_optional(const char *sql, int nparams,
 								 const char *const *params, char **why);
+
+/*
+ * db_read_explanations -- plans, rivals, and what was not looked at
+ *
+ * Of the session's last analysis, so part of its transaction.
+ */
+extern void db_read_explanations(Advice *advice);
 
 /* db_array -- a list as the text of an SQL array */
 extern char *db_array(const TextList *list);

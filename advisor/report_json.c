@@ -42,6 +42,32 @@ write_summary(JsonWriter *w, const Summary *summary)
 	json_close(w, '}');
 }
 
+/* What a recommendation changes in plans, and what lost to it */
+static void
+write_explanation(JsonWriter *w, const Recommendation *rec)
+{
+	json_open(w, "plans", '[');
+	for (int i = 0; i < rec->nplans; i++)
+	{
+		json_open(w, NULL, '{');
+#define GLPERF_PLAN_COLUMN(name, kind) \
+		json_##kind(w, #name, rec->plans[i].name);
+#include "glperf_recommendation.h"
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+	json_open(w, "rivals", '[');
+	for (int i = 0; i < rec->nrivals; i++)
+	{
+		json_open(w, NULL, '{');
+#define GLPERF_RIVAL_COLUMN(name, kind) \
+		json_##kind(w, #name, rec->rivals[i].name);
+#include "glperf_recommendation.h"
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
 /* One recommendation and what became of it */
 static void
 write_recommendation(JsonWriter *w, const Recommendation *rec)
@@ -50,6 +76,7 @@ write_recommendation(JsonWriter *w, const Recommendation *rec)
 #define GLPERF_RECOMMENDATION_COLUMN(name, kind) \
 	json_##kind(w, #name, rec->name);
 #include "glperf_recommendation.h"
+	write_explanation(w, rec);
 #define GLPERF_MATCH_COLUMN(name, kind) \
 	json_##kind(w, #name, rec->match.name);
 #include "glperf_recommendation.h"
@@ -83,6 +110,17 @@ write_note(JsonWriter *w, const IndexNote *note)
 	json_open(w, NULL, '{');
 #define GLPERF_INDEX_NOTE_COLUMN(name, kind) \
 	json_##kind(w, #name, note->name);
+#include "glperf_recommendation.h"
+	json_close(w, '}');
+}
+
+/* One thing that was not looked at */
+static void
+write_not_examined(JsonWriter *w, const NotExamined *item)
+{
+	json_open(w, NULL, '{');
+#define GLPERF_NOT_EXAMINED_COLUMN(name, kind) \
+	json_##kind(w, #name, item->name);
 #include "glperf_recommendation.h"
 	json_close(w, '}');
 }
@@ -187,6 +225,11 @@ report_json(FILE *out, const Advice *advice)
 	json_open(w, "statements", '[');
 	for (int i = 0; i < advice->nstatements; i++)
 		write_statement(w, &advice->statements[i]);
+	json_close(w, ']');
+
+	json_open(w, "not_examined", '[');
+	for (int i = 0; i < advice->nnotexamined; i++)
+		write_not_examined(w, &advice->notexamined[i]);
 	json_close(w, ']');
 
 	json_open(w, "existing_indexes", '[');

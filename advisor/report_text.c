@@ -29,6 +29,12 @@
 /* Statements shown per recommendation unless --verbose */
 #define MAX_STATEMENTS	5
 
+/* A loss that differs from the benefit by less than this share is the same. */
+#define SAME_SHARE		0.01
+
+/* Lines about what was not examined, unless --verbose */
+#define MAX_NOT_EXAMINED	5
+
 /* Rows of the table of statements that were not analysed, unless --verbose */
 #define MAX_OUTCOMES	10
 
@@ -115,11 +121,13 @@ print_header(FILE *out, const Advice *advice)
 	fprintf(out, "  analysis    %s: %s candidate indexes, %s plans\n",
 			text_ms(summary->elapsed_ms), text_count(summary->candidates),
 			text_count(summary->planner_calls));
-	if (!summary->complete)
-		fprintf(out, "              stopped by its time limit: this is the best of what was seen\n");
+	for (int i = 0; i < advice->nnotexamined; i++)
+		if (strcmp(advice->notexamined[i].kind, "search") == 0)
+			fprintf(out, "              %s\n",
+					text_clean(advice->notexamined[i].reason));
 }
 
-/* Is id one of the statements that a recommendation is about? */
+/* Is id one of a list? */
 static bool
 list_has(const TextList *list, const char *id)
 {
@@ -148,10 +156,76 @@ print_plan(FILE *out, const char *label, const char *plan)
 	}
 }
 
+/* Are two strings, which may be NULL, the same? */
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Do two ways of running a statement read a table in the same manner? */
+static bool
+same_change(const PlanChange *a, const PlanChange *b)
+{
+	return same_text(a->queryid, b->queryid) && same_text(a->role, b->role) &&
+		same_text(a->query, b->query) &&
+		same_text(a->table_name, b->table_name) &&
+		same_text(a->alias, b->alias) &&
+		same_text(a->node_before, b->node_before) &&
+		same_text(a->node_after, b->node_after);
+}
+
+/* --explain: how a recommendation changes the scans of one statement */
+static void
+print_changes(FILE *out, const Recommendation *rec, const Statement *stmt,
+			  int width)
+{
+	for (int i = 0; i < rec->nplans; i++)
+	{
+		const PlanChange *change = &rec->plans[i];
+		char	   *before;
+		bool		told = false;
+
+		if (!same_text(change->queryid, stmt->queryid) ||
+			!same_text(change->role, stmt->role) ||
+			!same_text(change->query, stmt->query))
+			continue;
+		for (int j = 0; j < i && !told; j++)
+			told = same_change(change, &rec->plans[j]);
+		if (told)
+			continue;
+		before = change->node_before == NULL ? pg_strdup("not read") :
+			psprintf("%s (cost %.2f)", change->node_before,
+					 change->node_cost_before);
+		text_wrap(out, INDENT "  ", INDENT "    ",
+				  psprintf("%s%s%s: %s -> %s (cost %.2f)",
+						   change->table_name ? change->table_name : "?",
+						   same_text(change->alias, change->table_name) ?
+						   "" : " ",
+						   same_text(change->alias, change->table_name) ?
+						   "" : change->alias,
+						   before, change->node_after,
+						   change->node_cost_after), width);
+	}
+}
+
+/*
+ * Is this a statement that a recommendation helps?  The plan has to use its
+ * index, as statements of files and logs have no queryid to tell them apart.
+ */
+static bool
+is_helped(const Recommendation *rec, const Statement *stmt)
+{
+	return strcmp(stmt->outcome, "advised") == 0 &&
+		list_has(&rec->queryids, stmt->queryid) &&
+		list_has(&stmt->indexes, rec->index_name);
+}
+
 /* One statement that gains. */
 static void
 print_helped_statement(FILE *out, const AdvisorOptions *opts,
-					   const Statement *stmt, int width)
+					   const Recommendation *rec, const Statement *stmt,
+					   int width)
 {
 	char	   *speedup = isnan(stmt->speedup_ratio) ? pg_strdup("faster") :
 	psprintf("%.1fx faster", stmt->speedup_ratio);
@@ -163,6 +237,7 @@ print_helped_statement(FILE *out, const AdvisorOptions *opts,
 					 width - 18));
 	if (!opts->explain)
 		return;
+	print_changes(out, rec, stmt, width);
 	print_plan(out, "without:", stmt->plan_before);
 	print_plan(out, "with:", stmt->plan_after);
 	if (stmt->plan_error != NULL)
@@ -187,19 +262,34 @@ print_statements(FILE *out, const AdvisorOptions *opts, const Advice *advice,
 	{
 		const Statement *stmt = &advice->statements[i];
 
-		if (!list_has(&rec->queryids, stmt->queryid) ||
-			strcmp(stmt->outcome, "advised") != 0)
+		if (!is_helped(rec, stmt))
 			continue;
 		if (shown >= MAX_STATEMENTS && !opts->verbose)
 			hidden++;
 		else
 		{
-			print_helped_statement(out, opts, stmt, width);
+			print_helped_statement(out, opts, rec, stmt, width);
 			shown++;
 		}
 	}
 	if (hidden > 0)
 		fprintf(out, INDENT "and %d more (--verbose shows them)\n", hidden);
+}
+
+/* What would be lost without it, where that isn't what it saves. */
+static void
+print_loss(FILE *out, const Recommendation *rec)
+{
+	double		loss = rec->loss_without_ms_per_day;
+	double		benefit = rec->benefit_ms_per_day;
+
+	if (isnan(loss) || isnan(benefit) ||
+		fabs(loss - benefit) <= SAME_SHARE * Max(loss, benefit))
+		return;
+	fprintf(out, LABEL "%s per day would be lost: %s\n", "without it",
+			text_ms(loss), loss < benefit ?
+			"other indexes could do part of its work" :
+			"other indexes bring less without it");
 }
 
 /* What --apply did with it. */
@@ -254,6 +344,7 @@ print_recommendation(FILE *out, const AdvisorOptions *opts,
 	if (!isnan(rec->benefit_ms_per_day))
 		fprintf(out, LABEL "%s per day, %s of the workload's time\n", "saves",
 				text_ms(rec->benefit_ms_per_day), text_pct(rec->benefit_pct));
+	print_loss(out, rec);
 	if (rec->size_bytes != GLPERF_NULL_INT || !isnan(rec->write_cost_ms_per_day))
 		fprintf(out, LABEL "%s of disk; %s and %s of WAL per day for writes\n",
 				"costs", text_bytes(rec->size_bytes),
@@ -264,6 +355,10 @@ print_recommendation(FILE *out, const AdvisorOptions *opts,
 	for (int i = 0; i < rec->reasons.n; i++)
 		text_wrap(out, i == 0 ? "     why        " : INDENT, INDENT "  ",
 				  rec->reasons.items[i], width);
+	for (int i = 0; i < rec->nrivals; i++)
+		text_wrap(out, i == 0 ? "     instead of " : INDENT, INDENT "  ",
+				  psprintf("%s: %s", rec->rivals[i].rival,
+						   rec->rivals[i].reason), width);
 	if (rec->undo_ddl != NULL)
 		fprintf(out, LABEL "%s;\n", "undo", text_clean(rec->undo_ddl));
 	if (rec->match.first_seen_at != NULL)
@@ -450,6 +545,57 @@ print_outcomes(FILE *out, const Advice *advice, const char *outcome,
 				n - shown, text_ms(hidden_ms));
 }
 
+/* What one thing is that was not looked at, in words */
+static char *
+not_examined_subject(const NotExamined *item)
+{
+	const char *object = item->object ? item->object : "";
+
+	if (strcmp(item->kind, "candidate") == 0)
+		return item->count <= 0 ? pg_strdup("candidate indexes") :
+			psprintf("%s candidate %s", text_count(item->count),
+					 plural(item->count, "index", "indexes"));
+	if (strcmp(item->kind, "statistics") == 0)
+		return psprintf("statistics of %s", object);
+	if (strcmp(item->kind, "table") == 0)
+		return psprintf("table %s, which %s %s (%s per day)", object,
+						text_count(item->count),
+						plural(item->count, "statement reads",
+							   "statements read"),
+						text_ms(item->time_ms_per_day));
+	return psprintf("%s%s%s", item->kind, *object ? " " : "", object);
+}
+
+/* What was not looked at, besides statements; the header tells of a search. */
+static void
+print_not_examined(FILE *out, const AdvisorOptions *opts,
+				   const Advice *advice, int width)
+{
+	int			shown = 0;
+	int			hidden = 0;
+
+	for (int i = 0; i < advice->nnotexamined; i++)
+	{
+		const NotExamined *item = &advice->notexamined[i];
+
+		if (strcmp(item->kind, "statement") == 0 ||
+			strcmp(item->kind, "search") == 0)
+			continue;
+		if (shown >= MAX_NOT_EXAMINED && !opts->verbose)
+		{
+			hidden++;
+			continue;
+		}
+		if (shown++ == 0)
+			report_text_heading(out, "Not examined");
+		text_wrap(out, "  ", "    ",
+				  psprintf("%s: %s", not_examined_subject(item),
+						   item->reason), width);
+	}
+	if (hidden > 0)
+		fprintf(out, "  and %d more (--verbose shows them)\n", hidden);
+}
+
 /* Those that --quiet lets through, and their totals. */
 static void
 print_recommendations(FILE *out, const AdvisorOptions *opts,
@@ -493,6 +639,7 @@ report_text(FILE *out, const AdvisorOptions *opts, const Advice *advice)
 		print_outcomes(out, advice, "not analysable",
 					   "Statements that could not be analysed",
 					   opts->verbose ? 0 : MAX_OUTCOMES, width);
+		print_not_examined(out, opts, advice, width);
 	}
 	if (opts->verbose)
 		print_outcomes(out, advice, "no gain", "Statements without gain", 0,

@@ -81,6 +81,47 @@ GLPERF_SUMMARY_COLUMN(sampled_pages, INT)		/* table blocks read for sizes */
 #undef GLPERF_SUMMARY_COLUMN
 #endif
 
+/*
+ * glperf.advice_plans(): one row per scan that a recommendation changes; rank
+ * says which one.
+ */
+#ifdef GLPERF_PLAN_COLUMN
+GLPERF_PLAN_COLUMN(queryid, TEXT)
+GLPERF_PLAN_COLUMN(role, TEXT)
+GLPERF_PLAN_COLUMN(query, TEXT)		/* as some have queryid 0 */
+GLPERF_PLAN_COLUMN(sample, INT)		/* way of running the statement, from 1 */
+GLPERF_PLAN_COLUMN(table_name, TEXT)
+GLPERF_PLAN_COLUMN(alias, TEXT)
+GLPERF_PLAN_COLUMN(node_before, TEXT)		/* NULL: that plan had none */
+GLPERF_PLAN_COLUMN(node_after, TEXT)
+GLPERF_PLAN_COLUMN(node_cost_before, REAL)
+GLPERF_PLAN_COLUMN(node_cost_after, REAL)
+GLPERF_PLAN_COLUMN(cost_before, REAL)		/* of the whole statement */
+GLPERF_PLAN_COLUMN(cost_after, REAL)
+#undef GLPERF_PLAN_COLUMN
+#endif
+
+/* glperf.advice_rivals(): what lost to a recommendation; rank says which */
+#ifdef GLPERF_RIVAL_COLUMN
+GLPERF_RIVAL_COLUMN(rival, TEXT)		/* table (columns) */
+GLPERF_RIVAL_COLUMN(rival_size_bytes, INT)
+GLPERF_RIVAL_COLUMN(rival_benefit_ms_per_day, REAL)
+GLPERF_RIVAL_COLUMN(rival_write_cost_ms_per_day, REAL)
+GLPERF_RIVAL_COLUMN(reason, TEXT)
+#undef GLPERF_RIVAL_COLUMN
+#endif
+
+/* glperf.advice_not_examined(): one row per thing that was not looked at */
+#ifdef GLPERF_NOT_EXAMINED_COLUMN
+GLPERF_NOT_EXAMINED_COLUMN(kind, TEXT)		/* statement, table, candidate,
+											 * statistics, search */
+GLPERF_NOT_EXAMINED_COLUMN(object, TEXT)
+GLPERF_NOT_EXAMINED_COLUMN(count, INT)
+GLPERF_NOT_EXAMINED_COLUMN(time_ms_per_day, REAL)
+GLPERF_NOT_EXAMINED_COLUMN(reason, TEXT)
+#undef GLPERF_NOT_EXAMINED_COLUMN
+#endif
+
 /* glperf.index_usage: what the report says about existing indexes */
 #ifdef GLPERF_INDEX_NOTE_COLUMN
 GLPERF_INDEX_NOTE_COLUMN(schema_name, TEXT)

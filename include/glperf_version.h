@@ -11,6 +11,6 @@
 #define GLPERF_VERSION_H
 
 #define GLPERF_API_MAJOR	1
-#define GLPERF_API_MINOR	0
+#define GLPERF_API_MINOR	1
 
 #endif							/* GLPERF_VERSION_H */

@@ -96,7 +96,12 @@ sub check_schema
 		VERDICT => 'verify_recommendations', MATCH => 'recommendation_match',
 		GONE => 'recommendations_gone', PREFLIGHT => 'apply_preflight',
 		RECOMMENDATION => 'advise_indexes', STATEMENT => 'advised_statements',
-		SUMMARY => 'advice_summary');
+		SUMMARY => 'advice_summary', PLAN => 'advice_plans',
+		RIVAL => 'advice_rivals', NOT_EXAMINED => 'advice_not_examined');
+	# rank only says which recommendation a row is of
+	my %unread = (
+		SUMMARY => 'started_at', PLAN => 'index_name, rank',
+		RIVAL => 'index_name, rank');
 	for my $list (sort keys %function)
 	{
 		my %want = $header =~ /^GLPERF_${list}_COLUMN\((\w+), (\w+)\)/mg;
@@ -110,7 +115,7 @@ WHERE pronamespace = 'glperf'::regnamespace
 				sort keys %want),
 			'', "$function{$list}() has the columns that we read");
 		is(join(', ', grep { !$want{$_} } sort keys %have),
-			$list eq 'SUMMARY' ? 'started_at' : '', '... and we read them all');
+			$unread{$list} // '', '... and we read them all');
 	}
 }
 
@@ -166,7 +171,39 @@ unlike($text->{out}, qr/[^\n]{250}/, 'text: no endless lines');
 unlike($text->{out}, qr/[\x00-\x09\x0b-\x1f]/, 'text: no control characters');
 like($text->{err}, qr/analysing the workload/, 'diagnostics are on stderr');
 
+# --- explanations: plans, rivals, what was not examined
+
+for my $rec (@recs)
+{
+	my %helped = map { $_ => 1 } @{ $rec->{queryids} };
+	my @plans = @{ $rec->{plans} };
+	ok(@plans && !(grep { !$helped{ $_->{queryid} } } @plans),
+		"$rec->{index_name}: plans of statements that it helps");
+	is(join(',', sort { $a <=> $b } map { $_->{queryid} } @plans),
+		join(',', sort { $a <=> $b } keys %helped), '... of all of them');
+	ok(!(grep { $_->{node_before} ne 'Seq Scan'
+				|| index($_->{node_after}, $rec->{index_name}) < 0
+				|| $_->{node_cost_after} >= $_->{node_cost_before} } @plans),
+		'... from a sequential scan to this index, which is cheaper');
+}
+my @unseen = @{ $advice->{not_examined} };
+is(join(',', grep { $_ ne 'statement' } map { $_->{kind} } @unseen), '',
+	'what was not examined: statements');
+my $unseen = 0;
+$unseen += $_->{count} for @unseen;
+is($unseen, $summary->{not_analysable}, '... all that could not be analysed');
+ok((grep { $_->{reason} eq $gone->{reason} } @unseen), '... with the reason');
+unlike($text->{out}, qr/^Not examined/m,
+	'text: they are listed already, so there is no section');
+unlike($text->{out}, qr/ -> /, 'text: no plan nodes without --explain');
+unlike($text->{out}, qr/without it/,
+	'text: no loss where it is what the index saves');
+
 my $explained = advisor($node, '--explain');
+like($explained->{out},
+	qr/orders: Seq Scan \(cost \d+\.\d\d\) ->\s.*?using\s+\Q$_->{index_name}\E\s+\(cost \d+\.\d\d\)/s,
+	'--explain shows what an index changes') for @recs;
+
 like($explained->{out}, qr/without:.*Seq Scan on orders.*with:.*Index/s,
 	'--explain shows both plans');
 like(advisor($node, '--verbose')->{out}, qr/^Nothing was changed/m,
@@ -180,6 +217,12 @@ is(advisor($node, '--max-indexes=0')->{status}, 0,
 	'--max-indexes=0: nothing to do');
 is(advisor($node, '--budget=8kB')->{status}, 0,
 	'a budget that no index fits in: nothing to do');
+like(advisor($node, '--budget=8kB')->{out},
+	qr/^Not examined\n=+\n\n  \d+ candidate indexes: larger than the whole budget\n/m,
+	'... and the report names what it left out');
+like(advisor($node, '--time-limit=1ms')->{out},
+	qr/^  analysis .*\n +the time limit ended the search:/m,
+	'a search that ended early says so at the top');
 is(advisor($node, '--min-benefit=100')->{status}, 0,
 	'--min-benefit=100: nothing to do');
 
@@ -246,6 +289,81 @@ is($note->{drop_ddl}, 'DROP INDEX CONCURRENTLY public.orders_twice',
 like(advisor($node)->{out},
 	qr/drop an index of public\.orders .*DROP INDEX CONCURRENTLY public\.orders_twice;.*duplicate/ms,
 	'... and in the text');
+
+# --- indexes that depend on each other, rivals and small tables
+
+$node->safe_psql('postgres', q{
+CREATE TABLE runs (id int PRIMARY KEY, agent int, created int, kind int, pad text);
+CREATE TABLE steps (id int PRIMARY KEY, run_id int, pad text);
+INSERT INTO runs SELECT i, i % 1000, i, i / 1000, repeat('x', 60) FROM generate_series(1, 60000) i;
+INSERT INTO steps SELECT i, i % 60000, repeat('x', 60) FROM generate_series(1, 60000) i;
+VACUUM ANALYZE runs, steps;
+CREATE TABLE tiny_0 (id int);
+INSERT INTO tiny_0 VALUES (1);
+});
+my @small = map { "tiny_$_" } 0 .. 6;
+$node->safe_psql('postgres',
+	"CREATE TABLE $_ (LIKE tiny_0); INSERT INTO $_ VALUES (1); ANALYZE $_")
+  for @small[ 1 .. 6 ];
+my $load = "$dir/load.sql";
+append_to_file($load,
+	"SELECT * FROM runs WHERE agent = 7 ORDER BY created DESC LIMIT 20;\n" x 20
+	  . "SELECT * FROM runs r JOIN steps s ON s.run_id = r.id WHERE r.agent = 7;\n" x 20
+	  . "SELECT * FROM runs WHERE agent = 7 AND kind = 3;\n" x 20
+	  . join('', map { "SELECT * FROM $_ WHERE id = 1;\n" } @small));
+my @load = ('--no-record', "--workload=$load");
+$advice = advice($node, @load);
+check_schema($advice, 'a report with rivals');
+@recs = @{ $advice->{recommendations} };
+my ($by_agent) = grep { $_->{ddl} =~ /\(agent, created/ } @recs;
+my ($by_run) = grep { $_->{ddl} =~ /\(run_id\)/ } @recs;
+my ($by_kind) = grep { $_->{ddl} =~ /kind/ } @recs;
+ok($by_agent && $by_run && $by_kind, 'three indexes')
+  or diag(join("\n", map { $_->{ddl} } @recs));
+cmp_ok($by_run->{loss_without_ms_per_day}, '>',
+	1.01 * $by_run->{benefit_ms_per_day}, 'one that another one needs');
+cmp_ok($by_kind->{loss_without_ms_per_day}, '<',
+	0.99 * $by_kind->{benefit_ms_per_day}, 'one that another one could replace');
+is(scalar @{ $by_agent->{rivals} }, 1, 'one with a rival');
+like($by_agent->{rivals}[0]{rival}, qr/^runs \(/, '... on the same table');
+is_deeply($by_run->{rivals}, [], 'one without: [], not null');
+is_deeply(
+	[ map { "$_->{table_name} $_->{alias}: $_->{query}" } @{ $by_run->{plans} } ],
+	['steps s: SELECT * FROM runs r JOIN steps s ON s.run_id = r.id WHERE r.agent = $1'],
+	'plans of statements without a queryid have their text');
+is(scalar(grep { $_->{kind} eq 'table' && $_->{count} == 1 } @{ $advice->{not_examined} }),
+	scalar @small, 'small tables are not examined');
+
+# one recommendation of a text report
+sub part
+{
+	my ($out, $rec) = @_;
+	my ($part) = $out =~ /^ +$rec->{rank}\. (.*?undo .*?)\n\n/ms;
+	return $part // '';
+}
+
+$run = advisor($node, @load);
+like(part($run->{out}, $by_run),
+	qr/without it .* per day would be lost: other indexes bring less without it\n/,
+	'text: what others need it for');
+like(part($run->{out}, $by_kind),
+	qr/without it .* per day would be lost: other indexes could do part of its work\n/,
+	'text: what others could do');
+like(flat(part($run->{out}, $by_agent)),
+	qr/instead of \Q$by_agent->{rivals}[0]{rival}: $by_agent->{rivals}[0]{reason}\E/,
+	'text: the rival and why it lost');
+unlike(part($run->{out}, $by_run), qr/instead of/, '... where there is one');
+like(part($run->{out}, $by_run), qr/helps      1 statement\n.*FROM runs r JOIN/s,
+	'text: which statement of a file it helps');
+unlike(part($run->{out}, $by_run), qr/FROM runs WHERE/, '... and no other one');
+like($run->{out},
+	qr/^Not examined\n=+\n\n(  table public\.tiny_\d, which 1 statement reads \(.* per day\): too small.*\n){5}  and 2 more \(--verbose/m,
+	'text: tables that were not examined, but not all of them');
+is(scalar(() = advisor($node, @load, '--verbose')->{out} =~ /^  table public\.tiny_/mg),
+	scalar @small, '... all with --verbose');
+like(flat(part(advisor($node, @load, '--explain')->{out}, $by_run)),
+	qr/steps s: Seq Scan \(cost [\d.]+\) -> Index Scan using \Q$by_run->{index_name}\E \(cost [\d.]+\) without:/,
+	'--explain: the scan that it changes');
 
 # --- our own statements stay out of the workload, besides BEGIN
 

@@ -50,13 +50,13 @@ is(advisor($node, '--username=watcher')->{status}, 0,
 	'a member of pg_monitor gets advice');
 
 # interface of another major, or older than ours
-for my $version ('2.0', '0.9', 'rubbish')
+for my $version ('2.0', '1.0', '0.9', 'rubbish')
 {
 	$node->safe_psql('postgres', qq{
 CREATE OR REPLACE FUNCTION glperf.api_version() RETURNS text LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS 'SELECT ''$version''::text'});
 	fails("interface $version", 1,
-		qr/needs interface 1\.\d+, but the extension in database "postgres" \(glperf [\d.]+\) offers \Q$version\E/,
+		qr/needs interface 1\.[1-9]\d*, but the extension in database "postgres" \(glperf [\d.]+\) offers \Q$version\E/,
 		qr/.*ALTER EXTENSION glperf UPDATE/);
 }
 $node->safe_psql('postgres', 'DROP EXTENSION glperf; CREATE EXTENSION glperf');
