@@ -266,6 +266,7 @@ take_scan(SkeletonWalk *walk, Path *path, GlperfLoops loops, bool ordered,
 	double		cost = path->total_cost + (by_time ? 0 : fetch_charge(path));
 	int			number;
 	GlperfSlot *slot;
+	GlperfPrice price;
 
 	if (!by_time)
 		walk->charges += loops.planner * fetch_charge(path);
@@ -299,10 +300,8 @@ take_scan(SkeletonWalk *walk, Path *path, GlperfLoops loops, bool ordered,
 	if (ordered)
 		slot->order = path_order(path->parent, path->pathkeys);
 	skeleton->fixed -= loops.planner * cost;
-	take_price(skeleton, loops, (GlperfPrice)
-			   {
-				   slot->price, slot->price
-			   });
+	price.expected = price.pessimistic = slot->price;
+	take_price(skeleton, loops, price);
 }
 
 /* Something that has to stay as it is. */

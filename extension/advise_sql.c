@@ -26,7 +26,7 @@ PG_FUNCTION_INFO_V1(glperf_advised_statements);
 PG_FUNCTION_INFO_V1(glperf_advice_summary);
 
 /* Default for min_benefit_pct; the SQL declaration passes NULL. */
-#define DEFAULT_MIN_BENEFIT_PCT		0.1
+#define DEFAULT_MIN_BENEFIT_PCT		0.5
 
 /* The last run of this session. */
 static GlperfAdvice *last_advice = NULL;

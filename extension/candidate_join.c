@@ -175,6 +175,20 @@ make_choice(const Choice *choice)
 	return (Node *) op;
 }
 
+/* Do two lists hold the same values? */
+static bool
+same_values(List *a, List *b)
+{
+	ListCell   *lc;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	foreach(lc, a)
+		if (!has_value(b, lfirst(lc)))
+		return false;
+	return true;
+}
+
 /* Are these choices about the same column in the same way? */
 static bool
 same_column(const GlperfIndexDef *a, const Choice *ca,
@@ -208,6 +222,27 @@ joined_values(const GlperfCandidates *set, const GlperfIndexDef *def,
 		return NIL;
 	list_sort(values, compare_values);
 	return values;
+}
+
+/*
+ * The predicate of a candidate that asks for just these values, so that the
+ * two are seen to be alike; else a new one.
+ */
+static Node *
+find_choice(const GlperfCandidates *set, const GlperfIndexDef *def,
+			const Choice *choice)
+{
+	for (int i = 0; i < set->n; i++)
+	{
+		GlperfIndexDef *have = set->items[i].def;
+		Choice		other;
+
+		if (have->pred != NIL && read_choice(have, &other) &&
+			same_column(def, choice, have, &other) &&
+			same_values(choice->values, other.values))
+			return linitial(have->pred);
+	}
+	return make_choice(choice);
 }
 
 /* The definition, led by the column of the choice, with this predicate. */
@@ -279,7 +314,7 @@ glperf_candidates_join(GlperfCandidates *set)
 			continue;
 		if (all.values == NIL || list_length(all.values) < 2)
 			continue;
-		pred = make_choice(&all);
+		pred = find_choice(set, def, &all);
 		if (pred == NULL || !lead_by_choice(def, &choice, pred, &joined))
 			continue;
 		glperf_candidates_propose(&nobody, &joined, set->items[i].why);

@@ -4,6 +4,8 @@
 \set SHOW_CONTEXT never
 CREATE SCHEMA stat_test;
 SET search_path = stat_test, public;
+-- what is recomputed are the planner's costs
+SET glperf.cost_model = 'planner';
 CREATE TABLE people (id int PRIMARY KEY, name text, note text);
 INSERT INTO people SELECT i, 'Name ' || i, repeat('x', 60)
 FROM generate_series(1, 100000) i;
