@@ -256,6 +256,18 @@ do_step(const AdvisorOptions *opts, Recommendation *rec, const char *step)
 		if (result != STEP_DONE)
 			return result;
 	}
+	else if (strcmp(rec->action, "reindex") == 0 && state.state != NULL &&
+			 strcmp(state.state, "invalid") == 0 && state.is_own)
+	{
+		/*
+		 * Ours are dropped before the analysis.  What kept this one from
+		 * being dropped keeps it from being rebuilt, which would leave more.
+		 */
+		rec->left_invalid = true;
+		rec->lock_timeout = true;
+		rec->message = "the invalid index of an earlier run could not be dropped";
+		return STEP_FAILED;
+	}
 	if (state.index_name != NULL)
 	{
 		StepResult	result = preflight(opts, rec, step);

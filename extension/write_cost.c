@@ -685,8 +685,11 @@ counted(PGFunction counter, Oid relid)
 bool
 glperf_table_at_rest(Oid relid, double rows)
 {
-	return counted(pg_stat_get_tuples_inserted, relid) <=
-		rows * (1 + REST_SHARE) &&
+	double		inserted = counted(pg_stat_get_tuples_inserted, relid);
+
+	/* counters that a crash or a reset emptied have not seen the load */
+	return inserted >= rows * (1 - REST_SHARE) &&
+		inserted <= rows * (1 + REST_SHARE) &&
 		counted(pg_stat_get_tuples_updated, relid) +
 		counted(pg_stat_get_tuples_deleted, relid) <= rows * REST_SHARE;
 }
