@@ -311,7 +311,7 @@ append_to_file($load,
 	  . "SELECT * FROM runs r JOIN steps s ON s.run_id = r.id WHERE r.agent = 7;\n" x 20
 	  . "SELECT * FROM runs WHERE agent = 7 AND kind = 3;\n" x 20
 	  . join('', map { "SELECT * FROM $_ WHERE id = 1;\n" } @small));
-my @load = ('--no-record', "--workload=$load");
+my @load = ('--no-record', '--min-benefit=0.01', "--workload=$load");
 $advice = advice($node, @load);
 check_schema($advice, 'a report with rivals');
 @recs = @{ $advice->{recommendations} };
