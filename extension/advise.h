@@ -147,6 +147,13 @@ typedef struct GlperfAdvice
 #define GLPERF_COUNTED_REGRESSION	0.1
 #define GLPERF_MAX_REGRESSION		1.0
 
+/*
+ * A statement with less than this share of the workload's time forbids a set
+ * only by the second, when time is what counts: a report that runs once a day
+ * must not cost everybody else their index.
+ */
+#define GLPERF_MINOR_SHARE			0.01
+
 /* advise.c: the whole run.  Allocates in a context of its own. */
 extern GlperfAdvice *glperf_advise(const GlperfAdviceOptions *options);
 

@@ -232,6 +232,8 @@ glperf_advise_choose(GlperfAdvice *advice)
 	problem.trust = GLPERF_TRUSTED_RATIO;
 	problem.max_regression = glperf_value_by_time() ?
 		GLPERF_COUNTED_REGRESSION : GLPERF_MAX_REGRESSION;
+	problem.minor_weight = advice->total_weight * GLPERF_MINOR_SHARE;
+	problem.minor_regression = GLPERF_MAX_REGRESSION;
 	problem.ratio = select_ratio;
 	problem.bound = select_bound;
 	problem.stop = select_stop;

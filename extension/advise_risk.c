@@ -30,7 +30,7 @@
 #include "sandbox.h"
 
 /* Updates and deletes, of a table's rows, that undo all-visibility. */
-#define CHURN_SHARE		0.01
+#define CHURN_SHARE		0.05
 /* Pages that are all-visible in a table which VACUUM keeps up with. */
 #define STABLE_VISIBLE	0.8
 
@@ -191,6 +191,19 @@ read_index_only(const GlperfPlanned *planned, int candidate)
 		if (scan->index_only && list_member_int(scan->candidates, candidate))
 			return true;
 	}
+	return false;
+}
+
+/* Does the final plan of one way of running read by the index? */
+static bool
+reads_by(const GlperfPlanned *planned, int candidate)
+{
+	ListCell   *lc;
+
+	foreach(lc, planned->after)
+		if (list_member_int(((GlperfPlanScan *) lfirst(lc))->candidates,
+							candidate))
+		return true;
 	return false;
 }
 
@@ -373,7 +386,8 @@ add_doubts(GlperfAdvice *advice, GlperfRecommendation *rec, double total)
 		for (int p = 0; p < statement->nplanned; p++)
 		{
 			overrun |= overruns_on(&statement->planned[p], rec->candidate);
-			gambles |= statement->planned[p].gambles;
+			gambles |= statement->planned[p].gambles &&
+				reads_by(&statement->planned[p], rec->candidate);
 			only |= read_index_only(&statement->planned[p], rec->candidate);
 		}
 		beyond.share += overrun ? share : 0;

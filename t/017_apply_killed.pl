@@ -45,7 +45,7 @@ sub query
 {
 	$node->safe_psql('postgres', join '',
 		"SELECT pg_stat_statements_reset();\nSET max_parallel_workers_per_gather = 0;\n",
-		map { "SELECT note FROM p WHERE a = $_;\n" } 1 .. 20);
+		map { "SELECT note, ctid FROM p WHERE a = $_;\n" } 1 .. 20);
 	return;
 }
 query();
