@@ -36,8 +36,6 @@ typedef struct GlperfPlanned
 	bool		ok;				/* it could be planned */
 	bool		open_params;	/* planned with unknown values */
 	double		base_cost;		/* with no candidate */
-	int			nrels;			/* tables in the plan */
-	GlperfPrice base_price;		/* ns; zero unless plans are priced */
 	double		base_planner_cost;
 	uint64	   *relevant;		/* candidates that can matter */
 	GlperfMatrix *matrix;		/* prices what was not planned */
@@ -66,7 +64,6 @@ typedef struct GlperfAdviceStatement
 	GlperfPlanned planned[GLPERF_INSTANCES];
 	int			nplanned;
 	double		weight;			/* ms per day now */
-	double		explained;		/* share of it that its plan's price explains */
 	List	   *real_used;		/* Oid list: existing indexes in its plans now */
 	uint64	   *relevant;		/* union over the ways of running */
 	uint64	   *used;			/* chosen candidates in the final plans */
@@ -147,25 +144,11 @@ typedef struct GlperfAdvice
 #define GLPERF_COUNTED_REGRESSION	0.1
 #define GLPERF_MAX_REGRESSION		1.0
 
-/*
- * A statement with less than this share of the workload's time forbids a set
- * only by the second, when time is what counts: a report that runs once a day
- * must not cost everybody else their index.
- */
-#define GLPERF_MINOR_SHARE			0.01
-
 /* advise.c: the whole run.  Allocates in a context of its own. */
 extern GlperfAdvice *glperf_advise(const GlperfAdviceOptions *options);
 
 /* advise_choose.c: set up the selection problem and solve it. */
 extern void glperf_advise_choose(GlperfAdvice *advice);
-
-/*
- * advise_weight.c: how much each statement matters: its measured time, unless it has none, or
- * that was measured before an index existed that it uses now.  Then what the
- * planner thinks of it is worth more, at the rate of the other statements.
- */
-extern void glperf_advise_weigh(GlperfAdvice *advice);
 
 /* advise_cost.c: planning the statements of a run. */
 
@@ -217,52 +200,6 @@ extern bool glperf_advise_out_of_time(GlperfAdvice *advice, double share);
 #define GLPERF_SIZE_SHARE		0.5
 #define GLPERF_PEEL_SHARE		0.75
 #define GLPERF_SEARCH_SHARE		0.95
-
-/* advise_value.c: what a plan counts for. */
-
-/* Are plans valued by their time, not by the planner's cost? */
-extern bool glperf_value_by_time(void);
-
-/* Adds the price of the plan just made, a gamble counting so many times. */
-extern void glperf_value_add(GlperfPrice *price, const GlperfWhatif *whatif,
-							 double gamble);
-
-/*
- * One figure for the price of a plan.  When more rows than the planner expects
- * make it slower than the plan as things are under the same suspicion, that is
- * what it counts for.
- */
-extern double glperf_value_price(const GlperfPlanned *planned,
-								 const GlperfPrice *price);
-
-/*
- * A statement's cost relative to now.  What of its measured time the price of
- * its plan does not explain is no promise of a gain.
- */
-extern double glperf_value_ratio(const GlperfAdviceStatement *statement,
-								 double now, double then);
-
-/*
- * The cheapest plan known that config makes possible.  It may be another one
- * than the planner's: of two plans that it takes for equal, one may be a
- * gamble (plan_risk.c), and an index is not to be judged by that accident.
- * Unless the planner's choice makes the statement slower than it is now: then
- * that is what will happen, and the search must know.
- */
-extern GlperfCost *glperf_value_possible(GlperfPlanned *planned,
-										 GlperfCost *best,
-										 const uint64 *config, int words);
-
-/* The plan under config if that is known, else NULL; config is relevant. */
-extern GlperfCost *glperf_value_known(GlperfPlanned *planned,
-									  const uint64 *config, int words);
-
-/*
- * The cheapest plan made so far that config makes possible: the one as things
- * are, if no other.
- */
-extern GlperfCost *glperf_value_cheapest(GlperfPlanned *planned,
-										 const uint64 *config, int words);
 
 /*
  * advise_upkeep.c: statistics that the advice rests on.  Appends

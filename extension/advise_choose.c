@@ -230,10 +230,7 @@ glperf_advise_choose(GlperfAdvice *advice)
 	problem.min_gain = advice->total_weight *
 		advice->options.min_benefit_pct / 100.0;
 	problem.trust = GLPERF_TRUSTED_RATIO;
-	problem.max_regression = glperf_value_by_time() ?
-		GLPERF_COUNTED_REGRESSION : GLPERF_MAX_REGRESSION;
-	problem.minor_weight = advice->total_weight * GLPERF_MINOR_SHARE;
-	problem.minor_regression = GLPERF_MAX_REGRESSION;
+	problem.max_regression = GLPERF_MAX_REGRESSION;
 	problem.ratio = select_ratio;
 	problem.bound = select_bound;
 	problem.stop = select_stop;

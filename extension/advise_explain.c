@@ -158,7 +158,7 @@ put_plan(ReturnSetInfo *rsinfo, GlperfAdvice *advice, int rank,
 	values[9] = CStringGetTextDatum(scan->node);
 	values[10] = before ? Float8GetDatum(before->cost) : (Datum) 0;
 	values[11] = Float8GetDatum(scan->cost);
-	values[12] = Float8GetDatum(planned->base_planner_cost);
+	values[12] = Float8GetDatum(planned->base_cost);
 	values[13] = Float8GetDatum(planned->after_cost);
 	if (rsinfo->setDesc->natts != lengthof(values))
 		elog(ERROR, "unexpected result type of advice_plans()");

@@ -40,8 +40,6 @@ typedef struct GlperfSelectProblem
 	double		min_gain;		/* ms per day that a candidate must save */
 	double		trust;			/* a cost ratio above this counts as no gain */
 	double		max_regression; /* no statement's ratio may exceed 1 + this */
-	double		minor_weight;	/* a statement of less weight than this */
-	double		minor_regression;	/* ... may not exceed 1 + this instead */
 
 	double		(*ratio) (void *arg, int statement, const uint64 *config);
 

@@ -206,19 +206,11 @@ estimate(GlperfSelectState *st, int s, const uint64 *key)
 	return ratio;
 }
 
-/* The ratio that a statement may not exceed. */
-static double
-limit_of(const GlperfSelectState *st, int s)
-{
-	return 1.0 + (st->p->weight[s] < st->p->minor_weight ?
-				  st->p->minor_regression : st->p->max_regression);
-}
-
 /* Would a statement slow down more than is allowed, and than it does now? */
 static bool
-regresses(const GlperfSelectState *st, int s, double ratio)
+regresses(const GlperfSelectState *st, double ratio, double now)
 {
-	return ratio > limit_of(st, s) && ratio > st->ratio[s] * (1 + ROUNDING);
+	return ratio > 1.0 + st->p->max_regression && ratio > now * (1 + ROUNDING);
 }
 
 /*
@@ -230,7 +222,7 @@ saving(GlperfSelectState *st, int s, const uint64 *key)
 {
 	double		ratio = estimate(st, s, key);
 
-	if (regresses(st, s, ratio))
+	if (regresses(st, ratio, st->ratio[s]))
 		return GLPERF_FORBIDDEN;
 	return st->p->weight[s] * (glperf_select_trusted(st->p, st->ratio[s]) -
 							   glperf_select_trusted(st->p, ratio));
@@ -313,7 +305,7 @@ glperf_select_drop_gain(GlperfSelectState *st, int c)
 static void
 set_ratio(GlperfSelectState *st, int s, double ratio)
 {
-	double		limit = limit_of(st, s);
+	double		limit = 1.0 + st->p->max_regression;
 
 	st->slowed += (ratio > limit) - (st->ratio[s] > limit);
 	st->saved += st->p->weight[s] *
