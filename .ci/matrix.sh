@@ -24,7 +24,7 @@ else
 	export GLPERF_MATRIX_DIR=${GLPERF_MATRIX_DIR:-${HOME:?}/.cache/glperf-matrix}
 fi
 # files that finish within seconds and touch what differs between majors
-quick='t/0[0-3]*.pl'
+quick='t/0{01,10,11,12,14,15,16,17_w,18,22}*.pl'
 
 bash .ci/deps.sh || { echo "0 passed, 1 failed"; exit 1; }
 . .ci/common.sh
@@ -97,7 +97,7 @@ one()
 
 	local files
 	case ${GLPERF_MATRIX_TAP-quick} in
-	quick) files=$(compgen -G "$quick" || true) ;;
+	quick) files=$(eval "ls $quick") ;;
 	all) files=$(compgen -G 't/*.pl' || true) ;;
 	*) files=$GLPERF_MATRIX_TAP ;;
 	esac
