@@ -612,7 +612,6 @@ CREATE INDEX few_flag_hash ON few USING hash (flag);
 CREATE INDEX few_expr ON few ((id % 2));
 CREATE INDEX few_status ON few (status);
 CREATE INDEX few_part ON few (flag) WHERE many > 10;
-CREATE INDEX few_two ON few (status, flag, many);
 CREATE INDEX few_many ON few (many);
 CREATE INDEX few_nulls ON few (nulls);
 CREATE INDEX few_fk ON few (fk);
@@ -623,7 +622,7 @@ SET enable_bitmapscan = off;
 DO $$
 BEGIN
 	FOR i IN 1 .. 3 LOOP
-		PERFORM many FROM few WHERE flag;
+		PERFORM nulls FROM few WHERE flag;
 		PERFORM id FROM few WHERE id % 2 = 1;
 		PERFORM id FROM few WHERE status = 'pending';
 		PERFORM id FROM few WHERE many = i;
@@ -634,6 +633,8 @@ END $$;
 SELECT pg_stat_force_next_flush();
 RESET enable_seqscan;
 RESET enable_bitmapscan;
+-- (now only: from 18 on it serves a search for flag, too)
+CREATE INDEX few_two ON few (status, flag, many);
 CREATE VIEW selectivity AS
 SELECT index_name, verdict, drop_ddl IS NULL AS stays,
 	substring(reason FROM 'but whatever.*') AS reason

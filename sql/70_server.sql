@@ -69,10 +69,12 @@ UPDATE glperf.threshold SET warning = 1e9, critical = 1e9
 WHERE id = 'disk_read_latency';
 SELECT status, message ~ '^the slowest kind of access took [0-9.]+ ms on average in the last \d+ s$' AS message, remedy
 FROM glperf.health_server WHERE check_id = 'disk_read_latency';
--- below zero: pages that the system has cached may take none
-UPDATE glperf.threshold SET warning = -1, critical = -1
+UPDATE glperf.threshold SET warning = 0, critical = 0
 WHERE id = 'disk_read_latency';
-SELECT status, remedy
+-- (pages that the system has cached may take no time that a clock shows)
+SELECT CASE WHEN value > 0 THEN status ELSE 'critical' END AS status,
+	CASE WHEN value > 0 THEN remedy
+	ELSE 'SELECT * FROM glperf.io_latency;' END AS remedy
 FROM glperf.health_server WHERE check_id = 'disk_read_latency';
 UPDATE glperf.threshold SET warning = 1e9 WHERE id = 'io_evidence';
 SELECT status, message ~ '^\d+ in the last \d+ s: so few that their time does not matter$' AS message, remedy

@@ -215,7 +215,7 @@ sub outcomes
 	my ($workload) = @_;
 	return $node->safe_psql('postgres', qq{
 SELECT count(*) >= 0 FROM glperf.advise_indexes(workload => '$workload');
-SELECT outcome, reason FROM glperf.advised_statements();});
+SELECT outcome, reason FROM glperf.advised_statements() ORDER BY 1 DESC;});
 }
 trap('mallory', undef, $body{cancel});
 my $two = '[{"query": "SELECT app.evil_mallory()", "role": "mallory"},'
@@ -298,7 +298,7 @@ is( $node->safe_psql('postgres', q{
 CREATE FUNCTION app.top() RETURNS int8 LANGUAGE sql AS
 	$$SELECT total_bytes FROM pg_backend_memory_contexts WHERE name = 'TopMemoryContext'$$;
 CREATE FUNCTION app.sandboxes() RETURNS int8 LANGUAGE sql AS
-	$$SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'glperf%'$$;
+	$$SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'glperf%' AND parent NOT LIKE 'glperf%'$$;
 DO $do$
 DECLARE before int8; after int8; n int8;
 BEGIN

@@ -78,8 +78,14 @@ cmp_ok($indexes, '>=', 5, 'and returns the best that it found');
 is($locks, 0, 'no lock is left');
 
 # Failure proved: on time-out nothing is returned, or far too late.
-($ms, $complete, $indexes) = timed_run('many', 1000);
-cmp_ok($ms, '<', 3000, 'a time limit holds on many statements');
+# A busy machine reaches no index in the first of these limits.
+foreach my $limit (1000, 2000, 4000, 8000)
+{
+	($ms, $complete, $indexes) = timed_run('many', $limit);
+	$ms -= $limit;
+	last if $indexes > 0 || $complete eq 't';
+}
+cmp_ok($ms, '<', 2000, 'a time limit holds on many statements');
 is($complete, 'f', 'and is admitted');
 cmp_ok($indexes, '>', 0, 'with indexes for the statements that were reached');
 
