@@ -214,17 +214,21 @@ for my $level (qw(fatal panic))
 	log_level($level);
 	my $counted = sprintf $refusals, '53300';
 	my $before = $node->safe_psql('postgres', $counted);
-	my @held = map {
-		my ($in, $out, $err) = ("SELECT 'held', pg_sleep(600);\n", '', '');
-		IPC::Run::start([ 'psql', '-XAtq', $node->connstr('postgres') ],
-			'<', \$in, '>', \$out, '2>', \$err) } 1 .. 20;
+	my @held;
 	my $refused = 0;
 	for (1 .. 600)
 	{
-		$refused++
-		  if refused(scalar getpwuid($<), 'postgres') =~ /too many clients|remaining connection slots/;
-		last if $refused == 5;
-		select(undef, undef, undef, 0.1);
+		if (refused(scalar getpwuid($<), 'postgres') =~ /too many clients|remaining connection slots/)
+		{
+			$refused++;
+			last if $refused == 5;
+			next;
+		}
+		# One more holds a place.  Who finds none left is refused and gone; all
+		# at once with the attempt above, that could leave a place free for good.
+		my $input = "SELECT 'held', pg_sleep(600);\n";
+		push @held, IPC::Run::start([ 'psql', '-XAtq', $node->connstr('postgres') ],
+			'<', \$input, '>', \my $out, '2>', \my $err);
 	}
 	is($refused, 5, "$level: no connection is left");
 	$_->kill_kill for @held;
