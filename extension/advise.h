@@ -119,7 +119,7 @@ typedef struct GlperfAdvice
 	bool	   *alive;			/* [candidate] may be chosen */
 	List	   *writes;			/* GlperfWrite * */
 	GlperfWriteCost *write_costs;	/* [candidate] */
-	GlperfSamples *samples;		/* rows of tables, for sizes */
+	GlperfTableSamples *samples;	/* rows of tables, for sizes */
 	List	   *real_used;		/* Oid list: existing indexes in plans */
 	GlperfProbes probes;		/* ends of columns */
 	GlperfStatisticsSet statistics; /* that are missing */

@@ -113,7 +113,7 @@ glperf_stored_type(Oid opclass, Oid type)
 
 /* Cells of a column, found or made. */
 static GlperfCells *
-find_cells(GlperfSample *sample, AttrNumber attnum, Oid keytype)
+find_cells(GlperfTableSample *sample, AttrNumber attnum, Oid keytype)
 {
 	MemoryContext old;
 	GlperfCells *cells;
@@ -139,7 +139,7 @@ find_cells(GlperfSample *sample, AttrNumber attnum, Oid keytype)
 }
 
 GlperfCells *
-glperf_sample_column(GlperfSample *sample, AttrNumber attnum, Oid opclass)
+glperf_sample_column(GlperfTableSample *sample, AttrNumber attnum, Oid opclass)
 {
 	Form_pg_attribute att = TupleDescAttr(sample->desc, attnum - 1);
 	Oid			keytype = glperf_stored_type(opclass, att->atttypid);

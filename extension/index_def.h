@@ -152,9 +152,9 @@ extern void glperf_index_def_set_size(GlperfIndexDef *def,
  * Call after the above, whose figures stay, with the reason in size_basis,
  * when there is no sample to be had.  deduplicate as for a B-tree.
  */
-struct GlperfSamples;
+struct GlperfTableSamples;
 extern void glperf_index_def_measure(GlperfIndexDef *def,
-									 struct GlperfSamples *samples,
+									 struct GlperfTableSamples *samples,
 									 bool deduplicate);
 
 /* Can equal keys of this index share an entry?  False but for B-trees. */

@@ -53,7 +53,7 @@
 typedef struct IndexRows
 {
 	const GlperfIndexDef *def;
-	GlperfSample *sample;
+	GlperfTableSample *sample;
 	GlperfCells **columns;		/* [def->ncolumns] */
 	bool	   *matches;		/* [row] the predicate holds; NULL: all */
 	GlperfCells *exprs;			/* one per expression */
@@ -222,7 +222,7 @@ prepare_rows(IndexRows *m)
 static double
 count_matches(Measure *m)
 {
-	GlperfSample *sample = m->all.sample;
+	GlperfTableSample *sample = m->all.sample;
 	double		n = 0;
 	double		squares = 0;
 	double		chunks = Max(1, sample->chunks_read);
@@ -265,7 +265,7 @@ count_matches(Measure *m)
  * ANALYZE, unless the sample says that this is out of date.
  */
 static double
-count_rows(const GlperfSample *sample, double planned)
+count_rows(const GlperfTableSample *sample, double planned)
 {
 	if (sample->whole)
 		return sample->nrows;
@@ -358,7 +358,7 @@ make_keys(IndexRows *m)
 static bool
 prepare(Measure *m)
 {
-	GlperfSample *sample = m->all.sample;
+	GlperfTableSample *sample = m->all.sample;
 	double		bytes = 0;
 
 	if (!prepare_rows(&m->all))
@@ -416,7 +416,7 @@ uncertain(Measure *m)
 
 /* Look at longer stretches, if equal keys may lie near each other. */
 static bool
-prepare_runs(GlperfSamples *samples, Measure *m)
+prepare_runs(GlperfTableSamples *samples, Measure *m)
 {
 	if (!m->deduplicate || m->all.sample->whole)
 		return true;
@@ -431,7 +431,7 @@ prepare_runs(GlperfSamples *samples, Measure *m)
 
 /* A B-tree, with as much of a sample as it takes. */
 static bool
-measure_btree(GlperfSamples *samples, Measure *m)
+measure_btree(GlperfTableSamples *samples, Measure *m)
 {
 	if (!prepare_runs(samples, m))
 		return false;
@@ -457,7 +457,7 @@ static bool
 measure_hash(Measure *m)
 {
 	GlperfKeyShape shape;
-	GlperfSample *sample = m->all.sample;
+	GlperfTableSample *sample = m->all.sample;
 
 	if (!prepare(m))
 		return false;
@@ -483,7 +483,7 @@ collect_gin(IndexRows *m, GlperfGinColumn *column, int c, int stride, int rows)
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
 												  "glperf GIN keys",
 												  ALLOCSET_DEFAULT_SIZES);
-	GlperfSample *sample = m->sample;
+	GlperfTableSample *sample = m->sample;
 	int			allocated = 1024;
 	int			done = 0;
 
@@ -534,7 +534,7 @@ static bool
 measure_gin(Measure *m)
 {
 	GlperfGin	gin = {0};
-	GlperfSample *sample = m->all.sample;
+	GlperfTableSample *sample = m->all.sample;
 
 	m->def->keys_per_row = 0;
 	if (m->def->pred != NIL && !prepare_rows(&m->all))
@@ -572,11 +572,11 @@ measure_gin(Measure *m)
 /* -------- all of them -------- */
 
 void
-glperf_index_def_measure(GlperfIndexDef *def, GlperfSamples *samples,
+glperf_index_def_measure(GlperfIndexDef *def, GlperfTableSamples *samples,
 						 bool deduplicate)
 {
 	Measure		m = {.def = def,.deduplicate = deduplicate};
-	GlperfSample *sample;
+	GlperfTableSample *sample;
 	const char *why;
 	bool		done;
 

@@ -59,7 +59,7 @@ typedef struct SampleLeaf
 /* Where rows of one leaf are read to. */
 typedef struct LeafReader
 {
-	GlperfSample *sample;
+	GlperfTableSample *sample;
 	SampleLeaf *leaf;
 	int			number;			/* of the leaf */
 	Relation	rel;
@@ -69,18 +69,18 @@ typedef struct LeafReader
 	bool	   *nulls;
 } LeafReader;
 
-GlperfSamples *
+GlperfTableSamples *
 glperf_samples_create(MemoryContext context)
 {
-	GlperfSamples *samples = MemoryContextAllocZero(context,
-													sizeof(GlperfSamples));
+	GlperfTableSamples *samples = MemoryContextAllocZero(context,
+														 sizeof(GlperfTableSamples));
 
 	samples->context = context;
 	return samples;
 }
 
 void
-glperf_samples_forget(GlperfSamples *samples)
+glperf_samples_forget(GlperfTableSamples *samples)
 {
 	if (samples->current)
 		MemoryContextDelete(samples->current->context);
@@ -154,7 +154,7 @@ column_map(TupleDesc parent, Relation rel)
 
 /* List the parts of a table that have rows. */
 static void
-list_leaves(GlperfSample *sample, List *oids)
+list_leaves(GlperfTableSample *sample, List *oids)
 {
 	ListCell   *lc;
 
@@ -183,7 +183,7 @@ list_leaves(GlperfSample *sample, List *oids)
 
 /* Make room for the first rows. */
 static void
-reserve_rows(GlperfSample *sample)
+reserve_rows(GlperfTableSample *sample)
 {
 	sample->allocated = 1024;
 	sample->tuples = palloc(sizeof(HeapTuple) * sample->allocated);
@@ -194,7 +194,7 @@ reserve_rows(GlperfSample *sample)
 
 /* Make room for another row. */
 static void
-reserve_row(GlperfSample *sample)
+reserve_row(GlperfTableSample *sample)
 {
 	ListCell   *lc;
 	int			n;
@@ -242,7 +242,7 @@ copy_row(LeafReader *reader)
 static void
 read_chunk(LeafReader *reader, uint32 chunk)
 {
-	GlperfSample *sample = reader->sample;
+	GlperfTableSample *sample = reader->sample;
 	BlockNumber first = (chunk - reader->leaf->first_chunk) * CHUNK;
 	BlockNumber last = Min(first + CHUNK, reader->leaf->blocks) - 1;
 	ItemPointerData low;
@@ -276,7 +276,7 @@ read_chunk(LeafReader *reader, uint32 chunk)
 
 /* Number of the leaf that a chunk belongs to. */
 static int
-leaf_of_chunk(GlperfSample *sample, uint32 chunk)
+leaf_of_chunk(GlperfTableSample *sample, uint32 chunk)
 {
 	int			low = 0;
 	int			high = list_length(sample->leaves) - 1;
@@ -335,7 +335,7 @@ prefetch_chunk(LeafReader *reader, uint32 chunk)
 
 /* Read these chunks, given in ascending order. */
 static void
-read_chunks(GlperfSample *sample, const uint32 *chunks, int n)
+read_chunks(GlperfTableSample *sample, const uint32 *chunks, int n)
 {
 	LeafReader	reader = {.sample = sample,.number = -1};
 	bool		readable = false;
@@ -388,7 +388,7 @@ scrambled(uint32 i, int bits)
 
 /* Read the members from ... to - 1 of the table's sequence of chunks. */
 static void
-read_members(GlperfSample *sample, uint32 from, uint32 to)
+read_members(GlperfTableSample *sample, uint32 from, uint32 to)
 {
 	uint32		total = (uint32) sample->chunks;
 	int			bits = 0;
@@ -416,7 +416,7 @@ read_members(GlperfSample *sample, uint32 from, uint32 to)
 
 /* What the chunks read say about the number of rows. */
 static void
-estimate_rows(GlperfSample *sample)
+estimate_rows(GlperfTableSample *sample)
 {
 	double		n = sample->chunks_read;
 	double		squares = 0;
@@ -442,7 +442,8 @@ estimate_rows(GlperfSample *sample)
 
 /* Note that all chunks have been read, when they have. */
 static void
-note_progress(GlperfSamples *samples, GlperfSample *sample, int before)
+note_progress(GlperfTableSamples *samples, GlperfTableSample *sample,
+			  int before)
 {
 	sample->whole = sample->chunks_read >= sample->chunks;
 	samples->pages_read += sample->pages_read - before;
@@ -451,7 +452,7 @@ note_progress(GlperfSamples *samples, GlperfSample *sample, int before)
 
 /* Blocks to begin with, from how many rows one has. */
 static int
-first_blocks(GlperfSample *sample, double rows)
+first_blocks(GlperfTableSample *sample, double rows)
 {
 	double		per_block = sample->blocks > 0 ? rows / sample->blocks : 0;
 	int			blocks = FIRST_MAX;
@@ -468,14 +469,14 @@ first_blocks(GlperfSample *sample, double rows)
 }
 
 /* Sample a table whose rows may be read. */
-static GlperfSample *
-make_sample(GlperfSamples *samples, Oid relid)
+static GlperfTableSample *
+make_sample(GlperfTableSamples *samples, Oid relid)
 {
 	MemoryContext context = AllocSetContextCreate(samples->context,
 												  "glperf sample",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	GlperfSample *sample = palloc0(sizeof(GlperfSample));
+	GlperfTableSample *sample = palloc0(sizeof(GlperfTableSample));
 	List	   *oids = list_make1_oid(relid);
 	Relation	rel;
 	double		rows;
@@ -504,10 +505,10 @@ make_sample(GlperfSamples *samples, Oid relid)
 	return sample;
 }
 
-GlperfSample *
-glperf_sample_table(GlperfSamples *samples, Oid relid, const char **why)
+GlperfTableSample *
+glperf_sample_table(GlperfTableSamples *samples, Oid relid, const char **why)
 {
-	GlperfSample *sample = samples->current;
+	GlperfTableSample *sample = samples->current;
 
 	*why = refusal(relid);
 	if (*why)
@@ -535,7 +536,7 @@ glperf_sample_table(GlperfSamples *samples, Oid relid, const char **why)
 }
 
 bool
-glperf_sample_grow(GlperfSamples *samples, GlperfSample *sample)
+glperf_sample_grow(GlperfTableSamples *samples, GlperfTableSample *sample)
 {
 	int			before = sample->pages_read;
 	int			most = glperf_size_sample_pages / CHUNK;
@@ -550,10 +551,10 @@ glperf_sample_grow(GlperfSamples *samples, GlperfSample *sample)
 	return sample->pages_read > before;
 }
 
-GlperfSample *
-glperf_sample_runs(GlperfSamples *samples, GlperfSample *sample)
+GlperfTableSample *
+glperf_sample_runs(GlperfTableSamples *samples, GlperfTableSample *sample)
 {
-	GlperfSample *runs = sample->runs;
+	GlperfTableSample *runs = sample->runs;
 	MemoryContext old;
 	uint32		total = (uint32) sample->chunks;
 
@@ -561,7 +562,7 @@ glperf_sample_runs(GlperfSamples *samples, GlperfSample *sample)
 		glperf_size_sample_pages < 2 * RUNS * GLPERF_RUN_CHUNKS * CHUNK)
 		return runs;
 	old = MemoryContextSwitchTo(sample->context);
-	runs = palloc(sizeof(GlperfSample));
+	runs = palloc(sizeof(GlperfTableSample));
 	*runs = *sample;
 	runs->columns = NIL;
 	runs->nrows = runs->chunks_read = runs->pages_read = 0;

@@ -36,7 +36,7 @@ typedef struct GlperfCells
  * Rows of one table, or of all partitions of one, in the table's own columns.
  * Chunks are blocks read together; the rows of one follow each other.
  */
-typedef struct GlperfSample
+typedef struct GlperfTableSample
 {
 	Oid			relid;
 	MemoryContext context;
@@ -58,8 +58,8 @@ typedef struct GlperfSample
 	uint32	   *block;			/* [row] of its block, among those read */
 	uint32	   *leaf;			/* [row] which partition */
 	List	   *columns;		/* GlperfCells *, plain columns looked at */
-	struct GlperfSample *runs;	/* see glperf_sample_runs(), or NULL */
-} GlperfSample;
+	struct GlperfTableSample *runs; /* see glperf_sample_runs(), or NULL */
+} GlperfTableSample;
 
 /* Neighbouring chunks of one run. */
 #define GLPERF_RUN_CHUNKS	24
@@ -68,21 +68,21 @@ typedef struct GlperfSample
  * The samples of one run.  One table's is kept at a time: who asks for the
  * candidates of one table after those of another has each sampled once.
  */
-typedef struct GlperfSamples
+typedef struct GlperfTableSamples
 {
 	MemoryContext context;
-	GlperfSample *current;
+	GlperfTableSample *current;
 	Oid			refused;		/* last table that could not be sampled */
 	const char *why;			/* and the reason, a constant */
 	int64		pages_read;
 	int			tables;
-} GlperfSamples;
+} GlperfTableSamples;
 
 /* Samples for a run whose memory is context; freed with it. */
-extern GlperfSamples *glperf_samples_create(MemoryContext context);
+extern GlperfTableSamples *glperf_samples_create(MemoryContext context);
 
 /* Free the rows that are kept; the counts stay. */
-extern void glperf_samples_forget(GlperfSamples *samples);
+extern void glperf_samples_forget(GlperfTableSamples *samples);
 
 /*
  * glperf_sample_table -- sample a table, or find it sampled already
@@ -92,11 +92,12 @@ extern void glperf_samples_forget(GlperfSamples *samples);
  * role may not see all rows or the table cannot be read.  Must run in the
  * sandbox, whose end releases the lock.
  */
-extern GlperfSample *glperf_sample_table(GlperfSamples *samples, Oid relid,
-										 const char **why);
+extern GlperfTableSample *glperf_sample_table(GlperfTableSamples *samples,
+											  Oid relid, const char **why);
 
 /* Read about as many blocks again; false when there are none or enough. */
-extern bool glperf_sample_grow(GlperfSamples *samples, GlperfSample *sample);
+extern bool glperf_sample_grow(GlperfTableSamples *samples,
+							   GlperfTableSample *sample);
 
 /*
  * glperf_sample_runs -- longer stretches of the same table
@@ -105,14 +106,14 @@ extern bool glperf_sample_grow(GlperfSamples *samples, GlperfSample *sample);
  * chunks numbered one after the other: they tell whether equal keys lie near
  * each other.  NULL when the table is too small for it to matter.
  */
-extern GlperfSample *glperf_sample_runs(GlperfSamples *samples,
-										GlperfSample *sample);
+extern GlperfTableSample *glperf_sample_runs(GlperfTableSamples *samples,
+											 GlperfTableSample *sample);
 
 /*
  * Cells of a plain column as stored by an index of that operator class
  * (InvalidOid: an included column), for all sampled rows.
  */
-extern GlperfCells *glperf_sample_column(GlperfSample *sample,
+extern GlperfCells *glperf_sample_column(GlperfTableSample *sample,
 										 AttrNumber attnum, Oid opclass);
 
 /* Fill cell from one value of this type and storage strategy. */

@@ -53,7 +53,7 @@ has_param(Node *node, void *context)
 
 /* Share of rows in whose group by column a column b has a single value. */
 static double
-dependency_degree(GlperfSample *sample, int *a, int *b)
+dependency_degree(GlperfStatisticsSample *sample, int *a, int *b)
 {
 	int		   *ids[2] = {a, b};
 	int		   *size = palloc(sizeof(int) * (sample->n + 1));
@@ -84,7 +84,7 @@ dependency_degree(GlperfSample *sample, int *a, int *b)
 /* One conjunction being judged. */
 typedef struct Conjunction
 {
-	GlperfSample *sample;
+	GlperfStatisticsSample *sample;
 	GlperfObservation *observation;
 	int		   *ids[GLPERF_STATISTICS_COLUMNS];
 	double		share[GLPERF_STATISTICS_COLUMNS];	/* of each condition */
@@ -148,7 +148,7 @@ expected_by_dependencies(Conjunction *c)
 static double
 expected_by_mcv(Conjunction *c)
 {
-	GlperfSample *sample = c->sample;
+	GlperfStatisticsSample *sample = c->sample;
 	int		   *size = palloc(sizeof(int) * (sample->n + 1));
 	int		   *group = palloc(sizeof(int) * (sample->n + 1));
 	int			groups;
@@ -270,7 +270,7 @@ static bool
 measure(Conjunction *c)
 {
 	GlperfObservation *observation = c->observation;
-	GlperfSample *sample = c->sample;
+	GlperfStatisticsSample *sample = c->sample;
 	int		   *size = palloc(sizeof(int) * (sample->n + 1));
 	bool	   *one = palloc(sizeof(bool) * (sample->n + 1));
 	int		   *free_ids[GLPERF_STATISTICS_COLUMNS];
@@ -326,7 +326,7 @@ rows_text(double rows)
 
 /* What a sample says of a number of rows. */
 static char *
-found_text(const GlperfSample *sample, double found, double rows)
+found_text(const GlperfStatisticsSample *sample, double found, double rows)
 {
 	return psprintf("a sample of %d rows %s", sample->n, found < 1 ?
 					psprintf("has none, which speaks for less than %.0f",
@@ -336,7 +336,7 @@ found_text(const GlperfSample *sample, double found, double rows)
 
 /* Equalities on several columns. */
 static void
-judge_conjunction(GlperfStatisticsSet *set, GlperfSample *sample,
+judge_conjunction(GlperfStatisticsSet *set, GlperfStatisticsSample *sample,
 				  GlperfObservation *observation)
 {
 	Conjunction c = {.sample = sample,.observation = observation};
@@ -377,7 +377,7 @@ judge_conjunction(GlperfStatisticsSet *set, GlperfSample *sample,
 
 /* Groups made by several columns. */
 static void
-judge_groups(GlperfStatisticsSet *set, GlperfSample *sample,
+judge_groups(GlperfStatisticsSet *set, GlperfStatisticsSample *sample,
 			 GlperfObservation *observation)
 {
 	int		   *ids[GLPERF_STATISTICS_COLUMNS];
@@ -406,7 +406,7 @@ judge_groups(GlperfStatisticsSet *set, GlperfSample *sample,
 
 /* A condition on an expression without statistics. */
 static void
-judge_expression(GlperfStatisticsSet *set, GlperfSample *sample,
+judge_expression(GlperfStatisticsSet *set, GlperfStatisticsSample *sample,
 				 GlperfObservation *observation)
 {
 	Node	   *clause = linitial(observation->clauses);
@@ -465,7 +465,7 @@ judge_expression(GlperfStatisticsSet *set, GlperfSample *sample,
  * nothing is known is taken for half a per cent of the rows.
  */
 static void
-judge_unknown(GlperfStatisticsSet *set, GlperfSample *sample,
+judge_unknown(GlperfStatisticsSet *set, GlperfStatisticsSample *sample,
 			  GlperfObservation *observation)
 {
 	Node	   *clause = linitial(observation->clauses);
@@ -483,7 +483,7 @@ judge_unknown(GlperfStatisticsSet *set, GlperfSample *sample,
 
 /* Judge one observation. */
 static void
-judge(GlperfStatisticsSet *set, GlperfSample *sample,
+judge(GlperfStatisticsSet *set, GlperfStatisticsSample *sample,
 	  GlperfObservation *observation)
 {
 	if (!observation->builtin)
@@ -501,7 +501,7 @@ static void
 judge_table(void *arg)
 {
 	FindJob    *job = arg;
-	GlperfSample sample;
+	GlperfStatisticsSample sample;
 	ListCell   *lc;
 
 	job->enough = glperf_sample_read(&sample, job->relid);

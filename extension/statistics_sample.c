@@ -39,7 +39,7 @@ typedef struct SampleValue
 static void
 take_row(void *arg, TupleTableSlot *slot)
 {
-	GlperfSample *sample = arg;
+	GlperfStatisticsSample *sample = arg;
 	MemoryContext old;
 	int			place = sample->n;
 
@@ -62,12 +62,12 @@ take_row(void *arg, TupleTableSlot *slot)
 }
 
 bool
-glperf_sample_read(GlperfSample *sample, Oid relid)
+glperf_sample_read(GlperfStatisticsSample *sample, Oid relid)
 {
 	double		share;
 	int			natts;
 
-	memset(sample, 0, sizeof(GlperfSample));
+	memset(sample, 0, sizeof(GlperfStatisticsSample));
 	sample->context = CurrentMemoryContext;
 	sample->rel = table_open(relid, AccessShareLock);
 	sample->rows = palloc(sizeof(HeapTuple) * SAMPLE_ROWS);
@@ -87,7 +87,7 @@ glperf_sample_read(GlperfSample *sample, Oid relid)
 }
 
 void
-glperf_sample_end(GlperfSample *sample)
+glperf_sample_end(GlperfStatisticsSample *sample)
 {
 	if (sample->slot)
 		ExecDropSingleTupleTableSlot(sample->slot);
@@ -135,7 +135,7 @@ number_values(SampleValue *values, int n, Oid type, Oid collation)
 }
 
 int *
-glperf_sample_columns(GlperfSample *sample, AttrNumber attnum)
+glperf_sample_columns(GlperfStatisticsSample *sample, AttrNumber attnum)
 {
 	TupleDesc	desc = RelationGetDescr(sample->rel);
 	Form_pg_attribute att = TupleDescAttr(desc, attnum - 1);
@@ -160,7 +160,7 @@ glperf_sample_columns(GlperfSample *sample, AttrNumber attnum)
 }
 
 int
-glperf_sample_mark(GlperfSample *sample, Node *clause, bool *mark)
+glperf_sample_mark(GlperfStatisticsSample *sample, Node *clause, bool *mark)
 {
 	ExprState  *state = ExecPrepareExpr((Expr *) clause, sample->estate);
 	int			n = 0;
@@ -207,8 +207,8 @@ compare_rows(const void *a, const void *b, void *arg)
 }
 
 int
-glperf_sample_groups(GlperfSample *sample, int **ids, int ncolumns, const bool *mark,
-					 int *size, int *group)
+glperf_sample_groups(GlperfStatisticsSample *sample, int **ids, int ncolumns,
+					 const bool *mark, int *size, int *group)
 {
 	RowOrder	order = {ids, ncolumns};
 	int		   *rows = palloc(sizeof(int) * (sample->n + 1));
@@ -244,8 +244,8 @@ glperf_estimate_groups(const int *size, int groups, double n, double total)
 }
 
 int *
-glperf_sample_number(GlperfSample *sample, const GlperfSampled *sampled,
-					 Oid type, Oid collation)
+glperf_sample_number(GlperfStatisticsSample *sample,
+					 const GlperfSampled *sampled, Oid type, Oid collation)
 {
 	SampleValue *values = palloc(sizeof(SampleValue) * sample->n);
 
@@ -259,7 +259,7 @@ glperf_sample_number(GlperfSample *sample, const GlperfSampled *sampled,
 }
 
 GlperfSampled
-glperf_sample_evaluate(GlperfSample *sample, Node *expr)
+glperf_sample_evaluate(GlperfStatisticsSample *sample, Node *expr)
 {
 	ExprState  *state = ExecPrepareExpr((Expr *) expr, sample->estate);
 	GlperfSampled result;

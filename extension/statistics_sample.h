@@ -20,7 +20,7 @@
 #define GLPERF_LEAST_EVIDENCE	10
 
 /* A sample of one table. */
-typedef struct GlperfSample
+typedef struct GlperfStatisticsSample
 {
 	Relation	rel;
 	MemoryContext context;
@@ -34,7 +34,7 @@ typedef struct GlperfSample
 	EState	   *estate;
 	ExprContext *econtext;
 	TupleTableSlot *slot;
-} GlperfSample;
+} GlperfStatisticsSample;
 
 /*
  * glperf_sample_read -- read a bounded sample of a table
@@ -42,14 +42,15 @@ typedef struct GlperfSample
  * Returns false when there is too little to judge by.  Either way the table
  * is left open, and glperf_sample_end() has to follow.
  */
-extern bool glperf_sample_read(GlperfSample *sample, Oid relid);
-extern void glperf_sample_end(GlperfSample *sample);
+extern bool glperf_sample_read(GlperfStatisticsSample *sample, Oid relid);
+extern void glperf_sample_end(GlperfStatisticsSample *sample);
 
 /* Numbers of a column's values, [row]; NULL when its type has no order. */
-extern int *glperf_sample_columns(GlperfSample *sample, AttrNumber attnum);
+extern int *glperf_sample_columns(GlperfStatisticsSample *sample,
+								  AttrNumber attnum);
 
 /* Mark the rows that satisfy a condition; returns their number. */
-extern int	glperf_sample_mark(GlperfSample *sample, Node *clause,
+extern int	glperf_sample_mark(GlperfStatisticsSample *sample, Node *clause,
 							   bool *mark);
 
 /*
@@ -57,7 +58,7 @@ extern int	glperf_sample_mark(GlperfSample *sample, Node *clause,
  * all, when mark is NULL); fills group[row] when that is wanted.  Returns
  * their number.
  */
-extern int	glperf_sample_groups(GlperfSample *sample, int **ids,
+extern int	glperf_sample_groups(GlperfStatisticsSample *sample, int **ids,
 								 int ncolumns, const bool *mark, int *size,
 								 int *group);
 
@@ -76,10 +77,11 @@ typedef struct GlperfSampled
 } GlperfSampled;
 
 /* Evaluate an expression on every row. */
-extern GlperfSampled glperf_sample_evaluate(GlperfSample *sample, Node *expr);
+extern GlperfSampled glperf_sample_evaluate(GlperfStatisticsSample *sample,
+											Node *expr);
 
 /* Numbers of such values; NULL when their type has no order. */
-extern int *glperf_sample_number(GlperfSample *sample,
+extern int *glperf_sample_number(GlperfStatisticsSample *sample,
 								 const GlperfSampled *sampled, Oid type,
 								 Oid collation);
 

@@ -414,7 +414,7 @@ predicate_rows(const GlperfIndexDef *def)
 }
 
 void
-glperf_whatif_set_size(GlperfIndexDef *def, struct GlperfSamples *samples)
+glperf_whatif_set_size(GlperfIndexDef *def, struct GlperfTableSamples *samples)
 {
 	glperf_index_def_set_size(def, 1.0);
 	glperf_whatif_set_stats(def, samples);

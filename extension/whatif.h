@@ -79,9 +79,9 @@ extern PlannedStmt *glperf_whatif_plan(GlperfWhatif *whatif, Query *query,
  * had, else from the planner's own estimate.  Locks the table in ACCESS SHARE
  * mode.
  */
-struct GlperfSamples;
+struct GlperfTableSamples;
 extern void glperf_whatif_set_size(GlperfIndexDef *def,
-								   struct GlperfSamples *samples);
+								   struct GlperfTableSamples *samples);
 
 /*
  * The plan's total cost, plus a charge for stopping early where that is a

@@ -48,7 +48,7 @@ typedef struct WhatifCall
 	char	   *plan[2];
 	List	   *used;			/* char * */
 	int64	   *sizes;			/* bytes of each CREATE INDEX, in order */
-	GlperfSamples *samples;
+	GlperfTableSamples *samples;
 } WhatifCall;
 
 /* Pretend that an index, and its parts in all partitions, is gone. */

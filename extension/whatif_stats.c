@@ -83,7 +83,7 @@ compare_rows(const void *a, const void *b)
  * an expression with it is one of its statistics.
  */
 static RowPlace *
-order_rows(GlperfSample *sample)
+order_rows(GlperfTableSample *sample)
 {
 	RowPlace   *places = palloc(sizeof(RowPlace) * (sample->nrows + 1));
 
@@ -99,7 +99,7 @@ order_rows(GlperfSample *sample)
 
 /* Evaluate an expression on every row of a sample. */
 static void
-evaluate(ExprSample *result, Node *expr, GlperfSample *sample)
+evaluate(ExprSample *result, Node *expr, GlperfTableSample *sample)
 {
 	EState	   *estate = CreateExecutorState();
 	ExprContext *econtext = GetPerTupleExprContext(estate);
@@ -229,12 +229,12 @@ glperf_whatif_analyse(Datum *sampled, bool *nulls, int n, Node *expr,
 }
 
 void
-glperf_whatif_set_stats(GlperfIndexDef *def, GlperfSamples *samples)
+glperf_whatif_set_stats(GlperfIndexDef *def, GlperfTableSamples *samples)
 {
 	MemoryContext home = GetMemoryChunkContext(def);
 	MemoryContext scratch;
 	MemoryContext old;
-	GlperfSample *sample;
+	GlperfTableSample *sample;
 	const char *why;
 	int			n = 0;
 

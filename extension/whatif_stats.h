@@ -28,9 +28,9 @@ typedef struct GlperfProbes
  *
  * Errors:	those of the expressions, as CREATE INDEX would raise them.
  */
-struct GlperfSamples;
+struct GlperfTableSamples;
 extern void glperf_whatif_set_stats(GlperfIndexDef *def,
-									struct GlperfSamples *samples);
+									struct GlperfTableSamples *samples);
 
 /*
  * glperf_whatif_analyse -- what ANALYZE would say about n values of expr
