@@ -30,6 +30,8 @@
 #include "utils/pg_locale.h"
 #include "utils/syscache.h"
 
+#include "trees.h"
+
 /* A partial index must leave out at least this share of the table. */
 #define PREDICATE_MAX_SELECTIVITY	0.2
 /* and its column must be a category: at most this many values. */
@@ -71,17 +73,6 @@ to_varno_one(Node *node, Index varno)
 	return node;
 }
 
-/* Does an expression hold a parameter of any kind? */
-static bool
-has_param(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param))
-		return true;
-	return expression_tree_walker(node, has_param, context);
-}
-
 bool
 glperf_match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid, Node *node,
 				 GlperfKey *key)
@@ -104,7 +95,8 @@ glperf_match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid, Node *node,
 	}
 	if (!bms_equal(pull_varnos(root, node), rel->relids) ||
 		contain_mutable_functions(node) || contain_subplans(node) ||
-		has_param(node, NULL) || contain_agg_clause(node) || contain_window_function(node))
+		glperf_has_param(node) || contain_agg_clause(node) ||
+		contain_window_function(node))
 		return false;
 	key->expr = to_varno_one(node, rel->relid);
 	key->distinct = column_distinct(root, rel, relid, 0);
@@ -286,7 +278,7 @@ take_predicate(PlannerInfo *root, RelOptInfo *rel, Node *clause,
 
 	if (attnum <= 0 || keys->npreds >= GLPERF_KEYS)
 		return;
-	if (has_param(clause, NULL) || contain_mutable_functions(clause) ||
+	if (glperf_has_param(clause) || contain_mutable_functions(clause) ||
 		contain_subplans(clause))
 		return;
 	if (category && column_distinct(root, rel, keys->relid, attnum) >

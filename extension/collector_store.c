@@ -297,17 +297,6 @@ glperf_store_size(void)
 	return shared == NULL ? 0 : (int) shared->nplaces;
 }
 
-/* See collector_store.h. */
-uint64
-glperf_store_calls(int i)
-{
-	uint64		calls = 0;
-
-	for (int c = 0; c < GLPERF_HIST_CELLS; c++)
-		calls += pg_atomic_read_u64(&places[i].cells[c]);
-	return calls;
-}
-
 /*
  * See collector_store.h.  The statement may leave its place meanwhile; then
  * the reading is void, and what it has counted is with the rest.

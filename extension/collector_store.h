@@ -91,9 +91,6 @@ extern int	glperf_store_size(void);
 /* Read place i; false if there is no statement. */
 extern bool glperf_store_read(int i, GlperfReading *reading);
 
-/* Executions counted in place i so far, whatever it holds. */
-extern uint64 glperf_store_calls(int i);
-
 extern void glperf_store_usage(GlperfStoreUsage *usage);
 
 /* Is it time to make room? */

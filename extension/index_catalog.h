@@ -176,13 +176,6 @@ extern bool glperf_index_supports_foreign_key(const GlperfIndex *index,
 											  const GlperfForeignKey *fk);
 
 /*
- * Does it narrow them down, at least: does it begin with some of the columns?
- * Better than nothing, where there is nothing better.
- */
-extern bool glperf_index_helps_foreign_key(const GlperfIndex *index,
-										   const GlperfForeignKey *fk);
-
-/*
  * The foreign key that would be left without an index, but for this one, among
  * the n indexes of its table that are not to be dropped; or NULL.
  */

@@ -32,6 +32,8 @@
 #include "access/htup_details.h"
 #include "catalog/pg_collation.h"
 
+#include "trees.h"
+
 /* From here to leave_bare_path() nothing but pg_catalog is in sight. */
 static int
 enter_bare_path(void)
@@ -49,44 +51,6 @@ static void
 leave_bare_path(int nestlevel)
 {
 	AtEOXact_GUC(true, nestlevel);
-}
-
-/* schema.table, quoted */
-static char *
-qualified_name(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
-}
-
-/*
- * Forget which name a Var had in its statement: the deparser would prefer that
- * to the column it stands for now.
- */
-static bool
-forget_syntax_walker(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-	{
-		((Var *) node)->varnosyn = ((Var *) node)->varno;
-		((Var *) node)->varattnosyn = ((Var *) node)->varattno;
-		return false;
-	}
-	return expression_tree_walker(node, forget_syntax_walker, context);
-}
-
-/* Text of an expression or predicate over the definition's table. */
-static char *
-deparse(const GlperfIndexDef *def, Node *node)
-{
-	List	   *context = deparse_context_for(get_rel_name(def->relid),
-											  def->relid);
-
-	node = copyObject(node);
-	forget_syntax_walker(node, NULL);
-	return deparse_expression(node, context, false, false);
 }
 
 /* schema.name of an operator class, quoted. */
@@ -160,7 +124,7 @@ glperf_index_def_columns(const GlperfIndexDef *def)
 		{
 			Node	   *node = (Node *) lfirst(expr);
 
-			appendStringInfo(&out, "(%s)", deparse(def, node));
+			appendStringInfo(&out, "(%s)", glperf_deparse(def->relid, node));
 			type = exprType(node);
 			collation = exprCollation(node);
 			expr = lnext(def->exprs, expr);
@@ -186,7 +150,8 @@ append_tail(StringInfo out, const GlperfIndexDef *def)
 		int			nestlevel = enter_bare_path();
 
 		appendStringInfo(out, " WHERE %s",
-						 deparse(def, (Node *) make_ands_explicit(def->pred)));
+						 glperf_deparse(def->relid,
+										(Node *) make_ands_explicit(def->pred)));
 		leave_bare_path(nestlevel);
 	}
 }
@@ -213,14 +178,16 @@ glperf_index_def_describe(const GlperfIndexDef *def)
 	return out.data;
 }
 
-char *
-glperf_index_def_ddl(const GlperfIndexDef *def)
+/* CREATE INDEX CONCURRENTLY ..., complete, quoted, without semicolon. */
+static char *
+index_ddl(const GlperfIndexDef *def)
 {
 	StringInfoData out;
 
 	initStringInfo(&out);
 	appendStringInfo(&out, "CREATE INDEX CONCURRENTLY %s ON %s",
-					 quote_identifier(def->name), qualified_name(def->relid));
+					 quote_identifier(def->name),
+					 glperf_qualified_name(def->relid));
 	append_body(&out, def);
 	return out.data;
 }
@@ -230,8 +197,9 @@ glperf_index_def_predicate_query(const GlperfIndexDef *def)
 {
 	int			nestlevel = enter_bare_path();
 	char	   *query = psprintf("SELECT 1 FROM %s WHERE %s",
-								 qualified_name(def->relid),
-								 deparse(def, (Node *) make_ands_explicit(def->pred)));
+								 glperf_qualified_name(def->relid),
+								 glperf_deparse(def->relid,
+												(Node *) make_ands_explicit(def->pred)));
 
 	leave_bare_path(nestlevel);
 	return query;
@@ -254,7 +222,7 @@ glperf_index_def_set_name(GlperfIndexDef *def)
 
 	/* what makes it this index and no other, independent of OIDs */
 	initStringInfo(&body);
-	appendStringInfoString(&body, qualified_name(def->relid));
+	appendStringInfoString(&body, glperf_qualified_name(def->relid));
 	append_body(&body, def);
 	hash = DatumGetUInt32(hash_any((unsigned char *) body.data, body.len));
 
@@ -299,7 +267,7 @@ partition_steps(const GlperfIndexDef *def, const GlperfIndexDef *parent)
 		initStringInfo(&out);
 		appendStringInfo(&out, "CREATE INDEX %s ON ONLY %s",
 						 quote_identifier(def->name),
-						 qualified_name(def->relid));
+						 glperf_qualified_name(def->relid));
 		append_body(&out, def);
 		steps = lappend(steps, out.data);
 		foreach(lc, find_inheritance_children(def->relid, NoLock))
@@ -308,7 +276,7 @@ partition_steps(const GlperfIndexDef *def, const GlperfIndexDef *parent)
 												def));
 	}
 	else
-		steps = lappend(steps, glperf_index_def_ddl(def));
+		steps = lappend(steps, index_ddl(def));
 	if (parent)
 	{
 		initStringInfo(&out);

@@ -123,9 +123,6 @@ extern char *glperf_index_def_describe(const GlperfIndexDef *def);
 /* The part in parentheses alone, as in agent_name, created_at DESC */
 extern char *glperf_index_def_columns(const GlperfIndexDef *def);
 
-/* CREATE INDEX CONCURRENTLY ..., complete, quoted, without semicolon. */
-extern char *glperf_index_def_ddl(const GlperfIndexDef *def);
-
 /*
  * Statements that build the index without blocking writers, as a List of
  * char *.  One for a plain table; for a partition tree the invalid parent,

@@ -21,7 +21,7 @@
  *
  * See nbtree/README, nbtsort.c and nbtdedup.c.
  */
-#include "index_density.h"
+#include "compat.h"
 
 #include <math.h>
 
@@ -57,6 +57,26 @@
 /* Longest posting list of a new index: see nbtsort.c */
 #define POSTING_BYTES \
 	MAXALIGN_DOWN(MAXALIGN_DOWN(BLCKSZ * 10 / 100) - sizeof(ItemIdData))
+
+/*
+ * What a sample says of one index.  Every estimate has the bounds of its 95 %
+ * confidence interval; they coincide where all pages were read.
+ */
+typedef struct GlperfDensity
+{
+	int64		size_bytes;		/* -1: unknown */
+	int			pages_read;		/* without the metapage */
+	bool		estimated;		/* the freed_* fields are set */
+	bool		has_leaves;		/* the density_* fields are set, too */
+	double		density;		/* used share of leaf pages, 0..1 */
+	double		density_low;
+	double		density_high;
+	double		empty;			/* share of pages without entries, 0..1 */
+	double		freed_bytes;	/* that REINDEX would give back */
+	double		freed_low_bytes;
+	double		freed_high_bytes;
+	const char *reason;			/* why something is missing, or NULL */
+} GlperfDensity;
 
 /* What was seen on one page. */
 typedef struct PageSample
@@ -488,11 +508,15 @@ sample_unlocked_index(Oid oid, int max_pages, GlperfDensity *result)
 }
 
 /*
- * See index_density.h.  A damaged or unreadable page is a finding about one
- * index, and must not take all others off the page; hence the subtransaction.
+ * sample_safely -- look at max_pages pages of an index at most
+ *
+ * Never waits for a lock of the index, and releases its own at the end.  What
+ * cannot be measured leaves a reason; only a cancelled query is an error.  A
+ * damaged or unreadable page is a finding about one index, and must not take
+ * all others off the page; hence the subtransaction.
  */
-void
-glperf_index_density_sample(Oid index, int max_pages, GlperfDensity *result)
+static void
+sample_safely(Oid index, int max_pages, GlperfDensity *result)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -555,7 +579,7 @@ glperf_index_density(PG_FUNCTION_ARGS)
 				 errhint("pgstatindex() of the extension pgstattuple reads a whole index.")));
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	glperf_index_density_sample(index, max_pages, &d);
+	sample_safely(index, max_pages, &d);
 
 	values[0] = Int64GetDatum(d.size_bytes);
 	nulls[0] = d.size_bytes < 0;

@@ -360,9 +360,12 @@ glperf_index_supports_foreign_key(const GlperfIndex *index,
 	return holds_referencing_rows(index, fk);
 }
 
-bool
-glperf_index_helps_foreign_key(const GlperfIndex *index,
-							   const GlperfForeignKey *fk)
+/*
+ * Does it narrow down the referencing rows, at least: does it begin with some
+ * of the columns?  Better than nothing, where there is nothing better.
+ */
+static bool
+helps_foreign_key(const GlperfIndex *index, const GlperfForeignKey *fk)
 {
 	int			leading;
 
@@ -382,12 +385,12 @@ glperf_index_needed_by(const GlperfIndex *index, GlperfIndex **siblings,
 		bool		supports = glperf_index_supports_foreign_key(index, fk);
 		bool		other = false;
 
-		if (!supports && !glperf_index_helps_foreign_key(index, fk))
+		if (!supports && !helps_foreign_key(index, fk))
 			continue;
 		for (int i = 0; i < n && !other; i++)
 			other = siblings[i] != index && !siblings[i]->drop &&
 				(glperf_index_supports_foreign_key(siblings[i], fk) ||
-				 (!supports && glperf_index_helps_foreign_key(siblings[i], fk)));
+				 (!supports && helps_foreign_key(siblings[i], fk)));
 		if (!other)
 			return fk;
 	}

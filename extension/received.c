@@ -109,9 +109,19 @@ glperf_received_note(void)
 	LWLockRelease(shared->lock);
 }
 
-/* See received.h. */
-bool
-glperf_received_passed(XLogRecPtr lsn, TimestampTz *after, TimestampTz *by)
+/*
+ * passed -- when upstream's WAL went past a position
+ *
+ * after:	set to a time at which it had not, 0 if none is known
+ * by:		set to a time at which it had
+ *
+ * Both by upstream's clock.  Returns false if that isn't known: nothing behind
+ * the position was announced, or it is too long ago.
+ *
+ * Locking:	a shared LWLock.
+ */
+static bool
+passed(XLogRecPtr lsn, TimestampTz *after, TimestampTz *by)
 {
 	uint64		low;
 	uint64		high;
@@ -162,7 +172,7 @@ glperf_upstream_passed(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	known = glperf_received_passed(PG_GETARG_LSN(0), &after, &by);
+	known = passed(PG_GETARG_LSN(0), &after, &by);
 	values[0] = TimestampTzGetDatum(after);
 	values[1] = TimestampTzGetDatum(by);
 	nulls[0] = nulls[1] = !known;

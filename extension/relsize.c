@@ -83,9 +83,9 @@ glperf_relation_main_bytes(Form_pg_class rel)
 	return fork_bytes(rel, MAIN_FORKNUM);
 }
 
-/* See relsize.h. */
-int64
-glperf_relation_all_bytes(Form_pg_class rel)
+/* Size of all forks: with free space map, visibility map and init fork. */
+static int64
+all_bytes(Form_pg_class rel)
 {
 	int64		bytes = 0;
 
@@ -165,7 +165,7 @@ relation_bytes(Oid relid, Oid *toast)
 	if (!HeapTupleIsValid(tuple))
 		return -1;
 	*toast = ((Form_pg_class) GETSTRUCT(tuple))->reltoastrelid;
-	bytes = glperf_relation_all_bytes((Form_pg_class) GETSTRUCT(tuple));
+	bytes = all_bytes((Form_pg_class) GETSTRUCT(tuple));
 	ReleaseSysCache(tuple);
 	return bytes;
 }

@@ -19,13 +19,6 @@
 extern int64 glperf_relation_main_bytes(Form_pg_class rel);
 
 /*
- * glperf_relation_all_bytes -- size of all forks, in bytes
- *
- * As above, with free space map, visibility map and init fork.
- */
-extern int64 glperf_relation_all_bytes(Form_pg_class rel);
-
-/*
  * glperf_relation_file_created -- when the relation's file came to be
  *
  * A lower bound for how long the relation has been what it is now: creating,

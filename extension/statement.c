@@ -36,6 +36,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "trees.h"
 #include "trust.h"
 
 /* The only statement of a text, or an error. */
@@ -190,15 +191,7 @@ local_walker(Node *node, void *context)
 		return false;
 	if (IsA(node, Query))
 	{
-		ListCell   *lc;
-
-		foreach(lc, ((Query *) node)->rtable)
-		{
-			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-			if (rte->rtekind == RTE_RELATION)
-				check_local(rte->relid);
-		}
+		glperf_each_relation((Query *) node, check_local);
 		return query_tree_walker((Query *) node, local_walker, context, 0);
 	}
 	return expression_tree_walker(node, local_walker, context);

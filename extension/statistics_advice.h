@@ -139,9 +139,6 @@ extern List *glperf_statistics_steps(const GlperfStatistics *statistics);
 /* What takes it back; NULL for ANALYZE. */
 extern char *glperf_statistics_undo(const GlperfStatistics *statistics);
 
-/* Deterministic name of the object, no schema. */
-extern char *glperf_statistics_name(const GlperfStatistics *statistics);
-
 /* What it is about, as in (a, b) or lower(name). */
 extern char *glperf_statistics_columns(const GlperfStatistics *statistics);
 

@@ -27,6 +27,7 @@
 
 #include "sandbox.h"
 #include "statistics_sample.h"
+#include "trees.h"
 #include "whatif_stats.h"
 
 /* Most common combinations that statistics keep by default. */
@@ -39,17 +40,6 @@ typedef struct FindJob
 	Oid			relid;
 	bool		enough;			/* rows to judge by */
 } FindJob;
-
-/* Does it hold a parameter without a value? */
-static bool
-has_param(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param))
-		return true;
-	return expression_tree_walker(node, has_param, context);
-}
 
 /* Share of rows in whose group by column a column b has a single value. */
 static double
@@ -287,7 +277,7 @@ measure(Conjunction *c)
 		c->ids[i] = glperf_sample_columns(sample, observation->columns[i]);
 		if (c->ids[i] == NULL)
 			return false;
-		if (!has_param(clause, NULL))
+		if (!glperf_has_param(clause))
 		{
 			c->share[i] = (double) glperf_sample_mark(sample, clause, one) / sample->n;
 			for (int r = 0; r < sample->n; r++)
@@ -414,7 +404,7 @@ judge_expression(GlperfStatisticsSet *set, GlperfStatisticsSample *sample,
 	HeapTuple	tuple;
 	MemoryContext old;
 	GlperfStatistics *statistics;
-	bool		open = has_param(clause, NULL);
+	bool		open = glperf_has_param(clause);
 	double		total = sample->total;
 	double		found = sample->n;
 

@@ -15,15 +15,15 @@
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/ruleutils.h"
 #include "utils/syscache.h"
+
+#include "trees.h"
 
 /* Members of an array of 1-byte characters: the kinds of an object. */
 static bool
@@ -125,32 +125,6 @@ glperf_statistics_exist(GlperfStatistics *wanted, MemoryContext context)
 	return filled;
 }
 
-/* schema.table, quoted */
-static char *
-qualified_table(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
-}
-
-/*
- * Forget which name a Var had in its statement: the deparser would prefer that
- * to the column it stands for now.
- */
-static bool
-forget_syntax(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-	{
-		((Var *) node)->varnosyn = ((Var *) node)->varno;
-		((Var *) node)->varattnosyn = ((Var *) node)->varattno;
-		return false;
-	}
-	return expression_tree_walker(node, forget_syntax, context);
-}
-
 char *
 glperf_statistics_columns(const GlperfStatistics *statistics)
 {
@@ -158,16 +132,8 @@ glperf_statistics_columns(const GlperfStatistics *statistics)
 
 	initStringInfo(&out);
 	if (statistics->expr)
-	{
-		Node	   *expr = copyObject(statistics->expr);
-
-		forget_syntax(expr, NULL);
 		appendStringInfo(&out, "(%s)",
-						 deparse_expression(expr,
-											deparse_context_for(get_rel_name(statistics->relid),
-																statistics->relid),
-											false, false));
-	}
+						 glperf_deparse(statistics->relid, statistics->expr));
 	for (int i = 0; i < statistics->ncolumns; i++)
 		appendStringInfo(&out, "%s%s", i > 0 ? ", " : "",
 						 quote_identifier(get_attname(statistics->relid,
@@ -191,11 +157,13 @@ kinds(const GlperfStatistics *statistics)
 	return psprintf(" (%s)", out.data + 2);
 }
 
-char *
-glperf_statistics_name(const GlperfStatistics *statistics)
+/* Deterministic name of the object, no schema. */
+static char *
+object_name(const GlperfStatistics *statistics)
 {
 	char	   *table = get_rel_name(statistics->relid);
-	char	   *body = psprintf("%s%s%s", qualified_table(statistics->relid),
+	char	   *body = psprintf("%s%s%s",
+								glperf_qualified_name(statistics->relid),
 								kinds(statistics),
 								glperf_statistics_columns(statistics));
 	uint32		hash = DatumGetUInt32(hash_any((unsigned char *) body,
@@ -210,13 +178,13 @@ static char *
 qualified_name(const GlperfStatistics *statistics)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(statistics->relid)),
-									  glperf_statistics_name(statistics));
+									  object_name(statistics));
 }
 
 List *
 glperf_statistics_steps(const GlperfStatistics *statistics)
 {
-	char	   *table = qualified_table(statistics->relid);
+	char	   *table = glperf_qualified_name(statistics->relid);
 	List	   *steps = NIL;
 
 	if (statistics->existing == NULL)

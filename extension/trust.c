@@ -44,6 +44,8 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "trees.h"
+
 typedef struct TrustWalk
 {
 	bool		stored;			/* an expression over a table's own columns */
@@ -140,15 +142,7 @@ trust_walker(Node *node, TrustWalk *walk)
 		return false;
 	if (IsA(node, Query))
 	{
-		ListCell   *lc;
-
-		foreach(lc, ((Query *) node)->rtable)
-		{
-			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-			if (rte->rtekind == RTE_RELATION)
-				glperf_trust_table(rte->relid);
-		}
+		glperf_each_relation((Query *) node, glperf_trust_table);
 		return query_tree_walker((Query *) node, trust_walker, (void *) walk,
 								 0);
 	}

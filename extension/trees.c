@@ -1,0 +1,76 @@
+/*
+ * trees.c
+ *		What several rooms ask of query and expression trees, and their text.
+ */
+#include "trees.h"
+
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+
+/* Look for a Param. */
+static bool
+param_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return true;
+	return expression_tree_walker(node, param_walker, context);
+}
+
+bool
+glperf_has_param(Node *node)
+{
+	return param_walker(node, NULL);
+}
+
+void
+glperf_each_relation(const Query *query, void (*visit) (Oid relid))
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_RELATION)
+			visit(rte->relid);
+	}
+}
+
+/*
+ * Forget which name a Var had in its statement: the deparser would prefer that
+ * to the column it stands for now.
+ */
+static bool
+forget_syntax_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		((Var *) node)->varnosyn = ((Var *) node)->varno;
+		((Var *) node)->varattnosyn = ((Var *) node)->varattno;
+		return false;
+	}
+	return expression_tree_walker(node, forget_syntax_walker, context);
+}
+
+char *
+glperf_deparse(Oid relid, Node *node)
+{
+	List	   *context = deparse_context_for(get_rel_name(relid), relid);
+
+	node = copyObject(node);
+	forget_syntax_walker(node, NULL);
+	return deparse_expression(node, context, false, false);
+}
+
+char *
+glperf_qualified_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
