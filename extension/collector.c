@@ -36,6 +36,7 @@
 #include "guc.h"
 #include "host.h"
 #include "received.h"
+#include "recent_shared.h"
 #include "samples.h"
 #include "uptime.h"
 #include "utility_id.h"
@@ -107,6 +108,7 @@ request_shmem(void)
 	RequestAddinShmemSpace(glperf_received_shmem_size());
 	RequestAddinShmemSpace(glperf_counters_shmem_size());
 	RequestAddinShmemSpace(glperf_uptime_shmem_size());
+	RequestAddinShmemSpace(glperf_recent_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, GLPERF_LOCK_COUNT);
 }
 
@@ -129,6 +131,7 @@ startup_shmem(void)
 	glperf_received_shmem_startup();
 	glperf_counters_shmem_startup();
 	glperf_uptime_shmem_startup();
+	glperf_recent_shmem_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 

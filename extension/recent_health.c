@@ -8,16 +8,18 @@
  * into areas that hardly change.  So each area's rows are kept for as long as
  * they were expensive: 2500 times the processor time that they took.  However
  * large the database, and however often somebody asks, an area then takes at
- * most 1/2500 of a processor, and the twelve areas less than 0.5 %; where the page is cheap, its
- * rows are as good as new.
+ * most 1/2500 of a processor, and the twelve areas less than 0.5 %; where the
+ * page is cheap, its rows are as good as new.
  *
- * The rows are kept in the session's own memory, as what a role may see
- * is its own.  Nothing is shared, and nothing written.
+ * The rows are kept in the session's own memory, as what a role may see is its
+ * own; where glperf is preloaded other sessions of the same role find them, too
+ * (recent_shared.c).  Nothing is written to disk.
  */
 #include "compat.h"
 
 #include <sys/resource.h>
 
+#include "access/heaptoast.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -27,6 +29,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+
+#include "recent_shared.h"
 
 /* An area's rows are kept for this many times of what they took. */
 #define KEEP_FACTOR		2500
@@ -46,12 +50,8 @@ typedef struct KeptArea
 {
 	char	   *view;			/* name of its view in schema glperf */
 	Oid			role;
-	TimestampTz measured;
-	double		keep_ms;
 	MemoryContext context;		/* of the rows; NULL: none yet */
-	TupleDesc	desc;
-	int			nrows;
-	HeapTuple  *rows;
+	GlperfKeptRows kept;
 } KeptArea;
 
 static List *kept_areas = NIL;
@@ -92,26 +92,29 @@ find_area(const char *view)
 	return area;
 }
 
-/* Is there something to show that is new enough? */
+/* Has a view the columns of the result, without the time of measurement? */
 static bool
-is_recent(const KeptArea *area)
+is_of_page(TupleDesc view, TupleDesc desc)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
-	/* a clock that was set back says nothing about ages */
-	return area->context != NULL && now >= area->measured &&
-		!TimestampDifferenceExceeds(area->measured, now, (int) area->keep_ms);
+	if (view->natts != HEALTH_COLUMNS)
+		return false;
+	for (int i = 0; i < HEALTH_COLUMNS; i++)
+	{
+		if (TupleDescAttr(view, i)->atttypid != TupleDescAttr(desc, i)->atttypid)
+			return false;
+	}
+	return true;
 }
 
 /* Does a row say that it has nothing to be compared with yet? */
 static bool
-has_first_sample(const KeptArea *area)
+has_first_sample(const GlperfKeptRows *kept, TupleDesc desc)
 {
-	for (int i = 0; i < area->nrows; i++)
+	for (int i = 0; i < kept->nrows; i++)
 	{
 		bool		null;
-		Datum		message = heap_getattr(area->rows[i], MESSAGE_COLUMN,
-										   area->desc, &null);
+		Datum		message = heap_getattr(kept->rows[i], MESSAGE_COLUMN, desc,
+										   &null);
 
 		if (!null && strncmp(TextDatumGetCString(message), "first sample",
 							 strlen("first sample")) == 0)
@@ -120,70 +123,90 @@ has_first_sample(const KeptArea *area)
 	return false;
 }
 
-/*
- * Read the area's view.  What was kept stays until all rows are there, so that
- * an error or a cancel leaves a complete set.
- */
+/* Read a view; its rows are allocated in the given context. */
 static void
-refresh(KeptArea *area)
+read_view(const char *view, TupleDesc desc, MemoryContext context,
+		  GlperfKeptRows *kept)
 {
 	double		before = cpu_ms();
-	TimestampTz measured = GetCurrentTimestamp();
 	StringInfoData sql;
-	MemoryContext context;
 	MemoryContext old;
-	TupleDesc	desc;
-	HeapTuple  *rows;
-	int			nrows;
 
+	kept->measured = GetCurrentTimestamp();
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT * FROM glperf.%s",
-					 quote_identifier(area->view));
+	appendStringInfo(&sql, "SELECT * FROM glperf.%s", quote_identifier(view));
 	if (SPI_execute(sql.data, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read view \"%s\"", area->view);
-	if (SPI_tuptable->tupdesc->natts != HEALTH_COLUMNS)
+		elog(ERROR, "could not read view \"%s\"", view);
+	if (!is_of_page(SPI_tuptable->tupdesc, desc))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("view \"%s\" is not a part of the health page", area->view),
+				 errmsg("view \"%s\" is not a part of the health page", view),
 				 errhint("Those are named health_<area>.")));
+
+	old = MemoryContextSwitchTo(context);
+	kept->nrows = (int) SPI_processed;
+	kept->rows = palloc(Max(kept->nrows, 1) * sizeof(HeapTuple));
+	for (int i = 0; i < kept->nrows; i++)
+	{
+		/* a value kept elsewhere may be gone before the row is */
+		kept->rows[i] = HeapTupleHasExternal(SPI_tuptable->vals[i]) ?
+			toast_flatten_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc) :
+			heap_copytuple(SPI_tuptable->vals[i]);
+	}
+	MemoryContextSwitchTo(old);
+	SPI_freetuptable(SPI_tuptable);
+	pfree(sql.data);
+	kept->keep_ms = Min((cpu_ms() - before) * KEEP_FACTOR,
+						has_first_sample(kept, desc) ? KEEP_FIRST_MS :
+						KEEP_MAX_MS);
+}
+
+/*
+ * Take over what another session has measured, or else measure.  What was kept
+ * stays until all rows are there, so that an error or a cancel leaves a
+ * complete set.
+ */
+static void
+refresh(KeptArea *area, TupleDesc desc)
+{
+	GlperfKeptRows kept = {0};
+	MemoryContext context;
+	MemoryContext old;
+	bool		found;
 
 	/* below the transaction's until it is complete */
 	context = AllocSetContextCreate(CurTransactionContext,
 									"glperf health page",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	desc = CreateTupleDescCopy(SPI_tuptable->tupdesc);
-	nrows = (int) SPI_processed;
-	rows = palloc(Max(nrows, 1) * sizeof(HeapTuple));
-	for (int i = 0; i < nrows; i++)
-		rows[i] = heap_copytuple(SPI_tuptable->vals[i]);
+	found = glperf_recent_shared_get(area->view, &kept);
 	MemoryContextSwitchTo(old);
-	SPI_freetuptable(SPI_tuptable);
-	pfree(sql.data);
-
+	if (!found)
+	{
+		read_view(area->view, desc, context, &kept);
+		glperf_recent_shared_put(area->view, &kept);
+	}
 	if (area->context != NULL)
 		MemoryContextDelete(area->context);
 	MemoryContextSetParent(context, TopMemoryContext);
 	area->context = context;
-	area->desc = desc;
-	area->rows = rows;
-	area->nrows = nrows;
-	area->measured = measured;
-	area->keep_ms = Min((cpu_ms() - before) * KEEP_FACTOR,
-						has_first_sample(area) ? KEEP_FIRST_MS : KEEP_MAX_MS);
+	area->kept = kept;
 }
 
-/* Append the area's rows to the result. */
+/*
+ * Append rows to the result.  Its last column is beyond those that a row has,
+ * and therefore null at first.
+ */
 static void
-put_rows(ReturnSetInfo *rsinfo, const KeptArea *area)
+put_rows(ReturnSetInfo *rsinfo, const GlperfKeptRows *kept)
 {
-	for (int i = 0; i < area->nrows; i++)
+	for (int i = 0; i < kept->nrows; i++)
 	{
 		Datum		values[HEALTH_COLUMNS + 1];
 		bool		nulls[HEALTH_COLUMNS + 1];
 
-		heap_deform_tuple(area->rows[i], area->desc, values, nulls);
-		values[HEALTH_COLUMNS] = TimestampTzGetDatum(area->measured);
+		heap_deform_tuple(kept->rows[i], rsinfo->setDesc, values, nulls);
+		values[HEALTH_COLUMNS] = TimestampTzGetDatum(kept->measured);
 		nulls[HEALTH_COLUMNS] = false;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
@@ -203,6 +226,9 @@ glperf_recent_health(PG_FUNCTION_ARGS)
 	int			n;
 
 	InitMaterializedSRF(fcinfo, 0);
+	if (rsinfo->setDesc->natts != HEALTH_COLUMNS + 1)
+		elog(ERROR, "recent_health_rows() has %d columns, expected %d",
+			 rsinfo->setDesc->natts, HEALTH_COLUMNS + 1);
 	deconstruct_array(views, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls,
 					  &n);
 	SPI_connect();
@@ -213,9 +239,10 @@ glperf_recent_health(PG_FUNCTION_ARGS)
 		if (nulls[i])
 			continue;
 		area = find_area(TextDatumGetCString(names[i]));
-		if (!is_recent(area))
-			refresh(area);
-		put_rows(rsinfo, area);
+		if (area->context == NULL ||
+			!glperf_rows_are_recent(area->kept.measured, area->kept.keep_ms))
+			refresh(area, rsinfo->setDesc);
+		put_rows(rsinfo, &area->kept);
 	}
 	SPI_finish();
 	return (Datum) 0;

@@ -109,11 +109,26 @@ poll()
 }
 echo
 echo "polling glperf.health: $(poll 'SELECT count(x::text) FROM glperf.health x;' 5)"
+# percent MS_OF_PROCESSOR START: share of a processor since then
+percent() { awk -v c="$1" -v t=$(($(now_ms) - $2)) 'BEGIN {printf "%.2f %% of a processor\n", 100 * c / t}'; }
 ask 'SELECT count(*) FROM glperf.recent_health;' >/dev/null
 c0=$(cpu_ms) start=$(now_ms)
 for ((i = 0; i < 30; i++)); do
 	ask 'SELECT count(x::text) FROM glperf.recent_health x;' >/dev/null
 	sleep 2
 done
-awk -v c=$(($(cpu_ms) - c0)) -v t=$(($(now_ms) - start)) 'BEGIN {
-	printf "polling glperf.recent_health every 2 s for a minute: %.2f %% of a processor\n", 100 * c / t}'
+echo "polling glperf.recent_health every 2 s for a minute: $(percent $(($(cpu_ms) - c0)) "$start")"
+
+# A new connection each time: what the backends take that have ended
+# meanwhile, by the kernel's count for their parent, autovacuum being off.
+postmaster=$(head -n 1 "$W/s/data/postmaster.pid")
+ended_ms() { awk -v t=$tick '{print ($16 + $17) * t}' "/proc/$postmaster/stat"; }
+anew() { q -c 'SELECT count(x::text) FROM glperf.recent_health x' >/dev/null; }
+anew
+c0=$(ended_ms) start=$(now_ms)
+for ((i = 0; i < 6; i++)); do
+	sleep 10
+	anew
+done
+sleep 1
+echo "the same every 10 s over a new connection each time, glperf preloaded: $(percent $(($(ended_ms) - c0)) "$start")"

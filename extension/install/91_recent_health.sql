@@ -11,7 +11,7 @@ LANGUAGE c STRICT ROWS 50
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_recent_health';
 COMMENT ON FUNCTION recent_health_rows(text[]) IS
-'The rows of glperf.recent_health, of these health_* views. A view''s rows are kept in the session for 2500 times the processor time that they took, and 15 minutes at most.';
+'The rows of glperf.recent_health, of these health_* views. A view''s rows are kept for 2500 times the processor time that they took, and 15 minutes at most: in the session and, where glperf is preloaded, for all sessions of the same role in the same database.';
 
 -- each area has its view health_<area>, and no other view is named so
 CREATE VIEW recent_health AS
@@ -31,7 +31,7 @@ FROM recent_health_rows((
 LEFT JOIN LATERAL silence_of(r.check_id, r.object) z
 	ON r.status <> 'ok';
 COMMENT ON VIEW recent_health IS
-'glperf.health for what polls it over a lasting connection: the rows of each area are as recent as they are cheap, so that polling costs less than 0.5 % of a processor however large the database is. measured_at says how recent. Each session keeps its own.';
+'glperf.health for what polls it: the rows of each area are as recent as they are cheap, so that polling costs less than 0.5 % of a processor however large the database is. measured_at says how recent. Where glperf is preloaded all sessions of a role find what one of them has measured; without, each measures for itself, so what polls has to keep its connection.';
 COMMENT ON COLUMN recent_health.area IS 'As in glperf.health.';
 COMMENT ON COLUMN recent_health.object IS 'As in glperf.health.';
 COMMENT ON COLUMN recent_health.check_id IS 'As in glperf.health.';
