@@ -16,6 +16,9 @@
 #include "json.h"
 #include "text.h"
 
+/* Raised whenever a reader of the previous document could stumble. */
+#define JSON_SCHEMA_VERSION		1
+
 /* A string with its quotes. */
 static void
 write_string(FILE *out, const char *s)
@@ -76,6 +79,28 @@ json_close(JsonWriter *w, char bracket)
 		fprintf(w->out, "\n%*s", w->depth * 2, "");
 	fputc(bracket, w->out);
 	w->first = false;
+}
+
+/* See json.h. */
+void
+json_begin(JsonWriter *w, FILE *out, const char *generated_at)
+{
+	*w = (JsonWriter)
+	{
+		.out = out,.first = true
+	};
+	json_open(w, NULL, '{');
+	json_INT(w, "schema_version", JSON_SCHEMA_VERSION);
+	json_TEXT(w, "advisor_version", GLPERF_VERSION);
+	json_TEXT(w, "generated_at", generated_at);
+}
+
+/* See json.h. */
+void
+json_end(JsonWriter *w)
+{
+	json_close(w, '}');
+	fputc('\n', w->out);
 }
 
 /* A string, or null. */

@@ -7,13 +7,22 @@
 
 #include "advice.h"
 
-/* A document in progress; begins as {.out = stream, .first = true}. */
+/* A document in progress; one that is a part: {.out = stream, .first = true} */
 typedef struct JsonWriter
 {
 	FILE	   *out;
 	int			depth;
 	bool		first;			/* nothing yet at this depth */
 } JsonWriter;
+
+/*
+ * Begin a document of the advisor: an object with the version of its layout,
+ * the program's version and when it was made, by the server's clock.
+ */
+extern void json_begin(JsonWriter *w, FILE *out, const char *generated_at);
+
+/* End it. */
+extern void json_end(JsonWriter *w);
 
 /* Begin an object or a list, '{' or '['; key is NULL in a list. */
 extern void json_open(JsonWriter *w, const char *key, char bracket);

@@ -14,9 +14,6 @@
 #include "report.h"
 #include "text.h"
 
-/* Raised whenever a reader of the previous document could stumble. */
-#define JSON_SCHEMA_VERSION		1
-
 static const char *const states[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 
 /* A foreign string, on one line and without "|". */
@@ -93,13 +90,10 @@ report_check_text(FILE *out, const AdvisorOptions *opts, const Check *check)
 void
 report_check_json(FILE *out, const Check *check)
 {
-	JsonWriter	writer = {.out = out,.first = true};
+	JsonWriter	writer;
 	JsonWriter *w = &writer;
 
-	json_open(w, NULL, '{');
-	json_INT(w, "schema_version", JSON_SCHEMA_VERSION);
-	json_TEXT(w, "advisor_version", GLPERF_VERSION);
-	json_TEXT(w, "generated_at", check->server.now);
+	json_begin(w, out, check->server.now);
 	json_TEXT(w, "database", check->server.database);
 	json_TEXT(w, "pgbouncer_version", check->pgbouncer_version);
 	json_INT(w, "exit_status", check->status);
@@ -118,6 +112,5 @@ report_check_json(FILE *out, const Check *check)
 		json_close(w, '}');
 	}
 	json_close(w, ']');
-	json_close(w, '}');
-	fputc('\n', out);
+	json_end(w);
 }

@@ -10,9 +10,6 @@
 #include "json.h"
 #include "report.h"
 
-/* Raised whenever a reader of the previous document could stumble. */
-#define JSON_SCHEMA_VERSION		1
-
 /* Where the advice comes from */
 static void
 write_server(JsonWriter *w, const ServerFacts *server)
@@ -186,31 +183,24 @@ write_history(JsonWriter *w, const Advice *advice)
 void
 report_json_verdicts(FILE *out, const Advice *advice)
 {
-	JsonWriter	writer = {.out = out,.first = true};
+	JsonWriter	writer;
 	JsonWriter *w = &writer;
 
-	json_open(w, NULL, '{');
-	json_INT(w, "schema_version", JSON_SCHEMA_VERSION);
-	json_TEXT(w, "advisor_version", GLPERF_VERSION);
-	json_TEXT(w, "generated_at", advice->server.now);
+	json_begin(w, out, advice->server.now);
 	json_TEXT(w, "database", advice->server.database);
 	json_INT(w, "exit_status", advice->status);
 	write_verdicts(w, advice);
-	json_close(w, '}');
-	fputc('\n', out);
+	json_end(w);
 }
 
 /* The whole document. */
 void
 report_json(FILE *out, const Advice *advice)
 {
-	JsonWriter	writer = {.out = out,.first = true};
+	JsonWriter	writer;
 	JsonWriter *w = &writer;
 
-	json_open(w, NULL, '{');
-	json_INT(w, "schema_version", JSON_SCHEMA_VERSION);
-	json_TEXT(w, "advisor_version", GLPERF_VERSION);
-	json_TEXT(w, "generated_at", advice->server.now);
+	json_begin(w, out, advice->server.now);
 	json_INT(w, "exit_status", advice->status);
 	json_BOOL(w, "applied", advice->applied);
 	json_BOOL(w, "interrupted", advice->interrupted);
@@ -243,6 +233,5 @@ report_json(FILE *out, const Advice *advice)
 	json_close(w, ']');
 
 	write_history(w, advice);
-	json_close(w, '}');
-	fputc('\n', out);
+	json_end(w);
 }

@@ -7,6 +7,7 @@
  * apart, they are the same ones every time, and more of them contain the fewer.
  *
  * Rows are kept as they are stored; nothing is fetched from TOAST tables.
+ * What row_sample.c does is less: see there why there are two.
  *
  * Locking: ACCESS SHARE, taken conditionally; its end is the sandbox's.
  */

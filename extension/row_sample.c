@@ -5,6 +5,12 @@
  * A scan over a range of row addresses reads single blocks through any table
  * access method that can, by the same interface on all servers.  The blocks
  * are chosen by arithmetic, not by chance, so that advice is repeatable.
+ *
+ * index_sample.c is another reader of samples, for sizes of indexes: its
+ * sample grows until it is precise enough, goes through all partitions and
+ * knows which rows were neighbours.  Here the number of blocks is fixed, they
+ * come from one table and may be those at its end, and rows are handed over
+ * without being kept, so statistics and GIN costs keep what they need.
  */
 #include "row_sample.h"
 

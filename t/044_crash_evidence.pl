@@ -5,21 +5,19 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', q{
-shared_preload_libraries = 'pg_stat_statements'
+my $node = GlperfNode::start('main', preload => 'pg_stat_statements',
+	conf => q{
 restart_after_crash = on
-autovacuum = off
 });
-$node->start;
 $node->safe_psql('postgres', q{
-CREATE EXTENSION pg_stat_statements;
-CREATE EXTENSION glperf;
 CREATE TABLE t (a int, b int);
 INSERT INTO t SELECT g, g FROM generate_series(1, 1000) g;
 CREATE INDEX t_used ON t (a);

@@ -4,21 +4,19 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('full');
-$node->init;
-$node->append_conf('postgresql.conf', q{
-shared_preload_libraries = 'glperf, pg_stat_statements'
+my $node = GlperfNode::start('full', preload => 'glperf,pg_stat_statements',
+	conf => q{
 restart_after_crash = on
-autovacuum = off
 });
-$node->start;
 $node->safe_psql('postgres', q{
-CREATE EXTENSION pg_stat_statements;
-CREATE EXTENSION glperf;
 CREATE TABLE t (a int);
 });
 

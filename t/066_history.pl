@@ -4,21 +4,20 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('history');
-$node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', q{
-shared_preload_libraries = 'pg_stat_statements, glperf'
-autovacuum = off
+my $node = GlperfNode::start('history', preload => 'pg_stat_statements,glperf',
+	init => { allows_streaming => 1 },
+	conf => q{
 log_min_messages = debug1
 });
-$node->start;
 $node->safe_psql('postgres', q{
-CREATE EXTENSION pg_stat_statements;
-CREATE EXTENSION glperf;
 CREATE TABLE t (a int);
 });
 

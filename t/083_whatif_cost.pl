@@ -7,6 +7,10 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -14,19 +18,16 @@ use Test::More;
 # How far a made-up index's cost may be from the real one's.
 my $tolerance = 0.03;
 
-my $node = PostgreSQL::Test::Cluster->new('cost');
-$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
-$node->append_conf('postgresql.conf', q{
-autovacuum = off
+my $node = GlperfNode::start('cost',
+	init => { extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ] },
+	conf => q{
 max_parallel_workers_per_gather = 0
 jit = off
 });
-$node->start;
 my $trgm = $node->safe_psql('postgres',
 	q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'});
 
 $node->safe_psql('postgres', q{
-CREATE EXTENSION glperf;
 CREATE SCHEMA ext;
 CREATE SCHEMA app;
 ALTER DATABASE postgres SET search_path = app;

@@ -5,20 +5,21 @@ use strict;
 use warnings;
 
 use JSON::PP;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('kinds');
-$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
-$node->append_conf('postgresql.conf', q{
-autovacuum = off
+my $node = GlperfNode::start('kinds',
+	init => { extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ] },
+	conf => q{
 max_parallel_workers_per_gather = 0
 jit = off
 });
-$node->start;
 $node->safe_psql('postgres', q{
-CREATE EXTENSION glperf;
 CREATE SCHEMA ext;
 CREATE SCHEMA app;
 ALTER DATABASE postgres SET search_path = app;

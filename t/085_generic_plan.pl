@@ -4,21 +4,20 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('generic');
-$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
-$node->append_conf('postgresql.conf', q{
-shared_preload_libraries = 'pg_stat_statements,glperf'
-autovacuum = off
+my $node = GlperfNode::start('generic', preload => 'pg_stat_statements,glperf',
+	init => { extra => [ '--encoding=UTF8', '--no-locale' ] },
+	conf => q{
 max_parallel_workers_per_gather = 0
 });
-$node->start;
 $node->safe_psql('postgres', q{
-CREATE EXTENSION pg_stat_statements;
-CREATE EXTENSION glperf;
 CREATE TABLE jobs (id int PRIMARY KEY, status text NOT NULL, tenant int NOT NULL,
 	created timestamptz NOT NULL, body text);
 INSERT INTO jobs SELECT i, CASE WHEN i % 200 = 0 THEN 'pending' WHEN i % 190 = 0 THEN 'failed' ELSE 'done' END,

@@ -4,22 +4,21 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('statements');
-$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
 # without samples: only the normalised text is there
-$node->append_conf('postgresql.conf', q{
-shared_preload_libraries = 'pg_stat_statements'
-autovacuum = off
+my $node = GlperfNode::start('statements', preload => 'pg_stat_statements',
+	init => { extra => [ '--encoding=UTF8', '--no-locale' ] },
+	conf => q{
 max_parallel_workers_per_gather = 0
 });
-$node->start;
 $node->safe_psql('postgres', q{
-CREATE EXTENSION pg_stat_statements;
-CREATE EXTENSION glperf;
 CREATE TABLE t (id int PRIMARY KEY, a int, b text, c numeric, d date, ts timestamptz, iv interval,
 	tm time, data jsonb, arr int[], u uuid, f float8, v bit(8), flag boolean);
 INSERT INTO t SELECT i, i * 7919 % 10007, 'b' || i % 1000, i % 500, '2026-01-01'::date + i % 300,

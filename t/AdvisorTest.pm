@@ -7,6 +7,9 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use GlperfNode;
 use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
@@ -21,21 +24,13 @@ our @EXPORT = qw(new_node run_workload advisor advisor_start advice flat
 sub new_node
 {
 	my ($name, %param) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(extra => [ '--encoding=UTF8', '--no-locale' ],
-		%{ $param{init} // {} });
-	$node->append_conf('postgresql.conf', q{
-shared_preload_libraries = 'pg_stat_statements'
-autovacuum = off
-log_line_prefix = '%m [%p] %q%a '
-});
-	$node->append_conf('postgresql.conf', $param{conf}) if $param{conf};
-	$node->start;
-	$node->safe_psql('postgres',
-		'CREATE EXTENSION pg_stat_statements; CREATE EXTENSION glperf')
-	  unless $param{bare};
-	return $node;
+	return GlperfNode::start($name,
+		preload => 'pg_stat_statements',
+		init => { extra => [ '--encoding=UTF8', '--no-locale' ],
+			%{ $param{init} // {} } },
+		conf => "log_line_prefix = '%m [%p] %q%a '\n" . ($param{conf} // ''),
+		bare => $param{bare});
 }
 
 # A table that is scanned for few rows, by two of its columns, and one
