@@ -18,11 +18,16 @@
 #
 # Needs valgrind and an installed glperf (make install); the rivals are
 # downloaded as Debian packages and unpacked into a private copy of PostgreSQL,
-# not installed.  pg_stat_monitor is not packaged by Debian.  About a minute per
-# configuration.  CONFIGURATION: glperf, pss, rivals; none: all of them.
+# not installed.  Debian has no pg_stat_monitor: RIVALS names a directory with
+# rivals' libraries (*.so) that were built for the same server, to be measured
+# in addition to the packages or instead of them.  About a minute per
+# configuration.  CONFIGURATION: glperf, pss, rivals, monitor; none: all of
+# them.
 #
-# Environment: PG_CONFIG, TMPDIR, ROUNDS (0: no cross-check), TRANSACTIONS.
+# Environment: PG_CONFIG, TMPDIR, RIVALS, ROUNDS (0: no cross-check),
+# TRANSACTIONS.
 set -euo pipefail
+rivals=${RIVALS:+$(realpath "$RIVALS")}
 cd "$(dirname "$0")/.."
 unset PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE
 
@@ -57,6 +62,10 @@ for deb in "$W"/deb/*.deb; do
 	dpkg -x "$deb" "$W/unpacked"
 done
 [ ! -d "$W/unpacked" ] || cp "$W"/unpacked/usr/lib/postgresql/*/lib/*.so "$("$P" --pkglibdir)"
+for so in ${rivals:+"$rivals"/*.so}; do
+	echo "# $(basename "$so"), $(sha256sum <"$so" | cut -c 1-12)"
+	install -m 755 "$so" "$("$P" --pkglibdir)"
+done
 
 if [ "$(id -u)" = 0 ]; then chown -R postgres "$W/s" "$W/out"; install -d -o postgres "$W/data"; fi
 "${as[@]}" "$bin/initdb" -D "$W/data" -A trust -U postgres --no-sync >/dev/null
@@ -210,6 +219,10 @@ if want rivals; then
 		run 'same, sample rate 1' pg_stat_statements "${id[@]}" \
 			-c "$(lib 'pg_stat_statements, pg_qualstats')" -c pg_qualstats.sample_rate=1
 	fi
+fi
+if want monitor && [ -f "$("$P" --pkglibdir)/pg_stat_monitor.so" ]; then
+	echo '# instead of pg_stat_statements:'
+	run pg_stat_monitor none "${id[@]}" -c "$(lib pg_stat_monitor)"
 fi
 
 if [ "$rounds" -gt 0 ]; then

@@ -85,9 +85,20 @@ sub lag_is_true
 SELECT state, lag_s, lag_at_least_s, lag_at_most_s, extract(epoch FROM clock_timestamp())
 FROM glperf.replication_lag});
 	my $truth = $read_at - $at;
-	ok($lag ne '' && abs($lag - $truth) <= 0.5, "$name: lag within 0.5 s")
+	ok(fits($lag, $most, $truth, $truth), "$name: lag within 0.5 s")
 	  or diag("$state, $lag s ($least to $most), truly $truth");
 	return;
+}
+
+# Is that the lag, give or take half a second?  What a slow link holds back is
+# as old as the announcement of it, or older, up to the announcement before:
+# when a busy machine lets the collector look seldom, the view says what it can
+# be at most.
+sub fits
+{
+	my ($lag, $most, $truth_least, $truth_most) = @_;
+	return $lag ne '' && $lag <= $truth_most + 0.5
+	  && ($most eq '' || $most < $lag ? $lag : $most) >= $truth_least - 0.5;
 }
 
 settle($standby);
@@ -162,26 +173,29 @@ kill 'USR2', $proxy;
 settle($standby);
 
 kill 'USR1', $proxy;
-my @rows;
-for (1 .. 40)
-{
-	push @rows, commit("SELECT pg_logical_emit_message(true, 'load', repeat('y', 100000))");
-	sleep 0.1;
-}
-for my $look (1 .. 3)
+# in one session: more than the link carries, however busy the machine is
+$primary->safe_psql('postgres', join('', map {
+	$id++;
+	"BEGIN; SELECT pg_logical_emit_message(true, 'load', repeat('y', 100000)); "
+	  . "INSERT INTO t VALUES ($id); COMMIT; SELECT pg_sleep(0.1);\n" } 1 .. 40));
+my ($looks, $precise) = (0, 0);
+while ($looks < 3 || !$precise && $looks < 10)
 {
 	sleep 1;
+	$looks++;
 	# which row it misses and how old it says that it is, at one time
-	my ($has, $lag, $read_at, $state) = split /\|/, $standby->safe_psql('postgres', q{
-SELECT (SELECT max(id) FROM t), lag_s, extract(epoch FROM clock_timestamp()), state FROM glperf.replication_lag});
+	my ($has, $lag, $most, $read_at, $state) = split /\|/, $standby->safe_psql('postgres', q{
+SELECT (SELECT max(id) FROM t), lag_s, lag_at_most_s, extract(epoch FROM clock_timestamp()), state FROM glperf.replication_lag});
 	my $after = $standby->safe_psql('postgres', 'SELECT max(id) FROM t');
+	last if $after == $id;
 	# replay goes on while the view is read: either row may be the first missed
 	my @truth = map { $read_at - $primary->safe_psql('postgres',
 			"SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin)) FROM t WHERE id = $_ + 1") } ($has, $after);
-	ok($lag ne '' && $lag <= $truth[0] + 0.5 && $lag >= $truth[1] - 0.5,
-		"steady load on a slow link, $look: lag within 0.5 s")
-	  or diag("$state, $lag s, truly $truth[1] to $truth[0]");
+	ok(fits($lag, $most, @truth[1, 0]), "steady load on a slow link, $looks: lag within 0.5 s")
+	  or diag("$state, $lag s, at most $most s, truly $truth[1] to $truth[0]");
+	$precise++ if fits($lag, $lag, @truth[1, 0]);
 }
+cmp_ok($precise, '>', 0, "$precise of $looks lags are right without their bound");
 kill 'USR2', $proxy;
 settle($standby);
 

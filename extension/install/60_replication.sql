@@ -426,10 +426,17 @@ WITH node AS MATERIALIZED (
 		coalesce(r.client_hostname, pg_catalog.host(r.client_addr), 'local')
 			AS client,
 		r.write_lsn, r.flush_lsn, r.replay_lsn,
-		greatest(n.current_lsn - r.sent_lsn, 0)::int8 AS sent_bytes,
-		greatest(n.current_lsn - r.write_lsn, 0)::int8 AS write_bytes,
-		greatest(n.current_lsn - r.flush_lsn, 0)::int8 AS flush_bytes,
-		greatest(n.current_lsn - r.replay_lsn, 0)::int8 AS replay_bytes,
+		-- greatest() passes over NULL, which is no position: not 0 bytes
+		CASE WHEN r.sent_lsn IS NOT NULL THEN
+			greatest(n.current_lsn - r.sent_lsn, 0) END::int8 AS sent_bytes,
+		CASE WHEN r.write_lsn IS NOT NULL THEN
+			greatest(n.current_lsn - r.write_lsn, 0) END::int8 AS write_bytes,
+		CASE WHEN r.flush_lsn IS NOT NULL THEN
+			greatest(n.current_lsn - r.flush_lsn, 0) END::int8 AS flush_bytes,
+		CASE WHEN r.replay_lsn IS NOT NULL THEN
+			greatest(n.current_lsn - r.replay_lsn, 0) END::int8 AS replay_bytes,
+		-- Something like pg_receivewal, which keeps WAL and replays none.
+		r.replay_lsn IS NULL AND r.write_lsn IS NOT NULL AS only_keeps,
 		extract(epoch FROM r.write_lag)::float8 AS write_lag_s,
 		extract(epoch FROM r.flush_lag)::float8 AS flush_lag_s,
 		extract(epoch FROM r.replay_lag)::float8 AS replay_lag_s,
@@ -492,8 +499,8 @@ WITH node AS MATERIALIZED (
 			WHEN k.lost OR k.wal_status = 'unreserved' THEN 'critical'
 			WHEN s.stalled THEN
 				glperf.worse_status('warning',
-					glperf.verdict('replication_lag', s.replay_s))
-			ELSE glperf.verdict('replication_lag', s.replay_s)
+					glperf.verdict('replication_lag', s.judged_s))
+			ELSE glperf.verdict('replication_lag', s.judged_s)
 		END AS status,
 		CASE
 			WHEN s.state = 'backup' THEN 'a base backup is running'
@@ -501,10 +508,13 @@ WITH node AS MATERIALIZED (
 			WHEN s.stalled THEN
 				pg_catalog.format('no reply for %s s, %s not confirmed as replayed%s',
 					pg_catalog.round(s.reply_age_s::numeric),
-					pg_catalog.pg_size_pretty(s.replay_bytes),
+					pg_catalog.pg_size_pretty(coalesce(s.replay_bytes, s.write_bytes)),
 					coalesce(', the oldest commit of them '
-						|| pg_catalog.round(s.replay_s::numeric, 1)::text
+						|| pg_catalog.round(s.judged_s::numeric, 1)::text
 						|| ' s old', ''))
+			WHEN s.only_keeps THEN
+				pg_catalog.format('keeps the WAL and replays none, like pg_receivewal; %s not written',
+					pg_catalog.pg_size_pretty(s.write_bytes))
 			WHEN s.replay_bytes = 0 THEN 'has replayed everything'
 			WHEN s.replay_bytes IS NULL THEN 'hasn''t confirmed anything yet'
 			ELSE
@@ -521,10 +531,18 @@ WITH node AS MATERIALIZED (
 				'Raise max_slot_wal_keep_size now: the slot is lost at the next checkpoint.'
 			WHEN s.stalled THEN
 				'Look at the standby: its WAL receiver or the network hangs; the link is dropped after wal_sender_timeout.'
-			WHEN glperf.verdict('replication_lag', s.replay_s) <> 'ok' THEN
+			WHEN s.only_keeps THEN
+				CASE WHEN glperf.verdict('replication_lag', s.judged_s) <> 'ok' THEN
+					'Look at the receiver''s disk and at the network.' END
+			WHEN glperf.verdict('replication_lag', s.judged_s) <> 'ok' THEN
 				'On the standby: SELECT * FROM glperf.replication_lag; (paused, held up by queries, or a slow disk).'
 		END AS remedy
-	FROM sender AS s
+	FROM (
+		SELECT b.*,
+			CASE WHEN b.only_keeps THEN b.write_s ELSE b.replay_s END
+				AS judged_s
+		FROM sender AS b
+	) AS s
 	LEFT JOIN slot AS k ON k.active_pid = s.pid
 ), slot_row AS (
 	SELECT
@@ -687,9 +705,10 @@ WITH node AS MATERIALIZED (
 		CASE
 			WHEN NOT s.subenabled THEN 'disabled'
 			WHEN w.pid IS NULL THEN 'down'
+			-- a worker may take some seconds from its start to its next error
 			WHEN e.apply_errors > 0 AND a.backend_start
 				> pg_catalog.clock_timestamp() - pg_catalog.make_interval(
-					secs => c.worker_restart_s) THEN 'failing'
+					secs => greatest(c.worker_restart_s, 5)) THEN 'failing'
 			WHEN a.wait_event_type = 'Lock' THEN 'blocked'
 			WHEN pg_catalog.clock_timestamp() - w.last_msg_receipt_time
 				> pg_catalog.make_interval(
