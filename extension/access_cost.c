@@ -43,15 +43,31 @@ typedef struct SkeletonWalk
 	int			allocated;
 	double		charges;
 	PlannerInfo *root;			/* whose paths these are */
-	double		unlimited;		/* loops but for a LIMIT above, which alone
-								 * keeps this whole; else 0 */
+	GlperfLoops unlimited;		/* loops but for a LIMIT above, which alone
+								 * keeps this whole; else none */
+	GlperfPricing pricing;
+	bool		in_order;		/* about the next scan; see plan_price.h */
 	GlperfPart *part;			/* that is taken apart, NULL for the top */
 } SkeletonWalk;
 
-static void walk_path(SkeletonWalk *walk, Path *path, double loops,
+static void walk_path(SkeletonWalk *walk, Path *path, GlperfLoops loops,
 					  bool ordered, bool whole);
 static void walk_part(SkeletonWalk *walk, PlannerInfo *root, int id,
-					  Path *path, double loops, bool ordered, bool whole);
+					  Path *path, GlperfLoops loops, bool ordered, bool whole);
+
+/* What runs once, and what does not. */
+static const GlperfLoops once = {1, {1, 1}};
+static const GlperfLoops never = {0, {0, 0}};
+
+/* So many times as often. */
+static GlperfLoops
+repeat(GlperfLoops loops, double times)
+{
+	loops.planner *= times;
+	loops.price.expected *= times;
+	loops.price.pessimistic *= times;
+	return loops;
+}
 
 /* The order of a path of rel, as far as it is over plain columns. */
 static GlperfSortOrder
@@ -101,9 +117,10 @@ fetch_charge(Path *path)
 
 /* Remember the paths of rel as options of one candidate (-1: existing). */
 static void
-keep_options(GlperfMatrix *matrix, int number, RelOptInfo *rel,
-			 int candidate)
+keep_options(GlperfMatrix *matrix, const GlperfWhatif *whatif, int number,
+			 PlannerInfo *root, RelOptInfo *rel, int candidate)
 {
+	GlperfPricing pricing = {.whatif = whatif,.root = root,.growth = 1};
 	MemoryContext old = MemoryContextSwitchTo(matrix->context);
 	ListCell   *lc;
 
@@ -119,7 +136,12 @@ keep_options(GlperfMatrix *matrix, int number, RelOptInfo *rel,
 		option->candidate = candidate;
 		option->outer = bms_copy(PATH_REQ_OUTER(path));
 		option->order = path_order(rel, path->pathkeys);
-		option->cost = path->total_cost + fetch_charge(path);
+		option->cost = path->total_cost;
+		if (!matrix->by_time)
+			option->cost += fetch_charge(path);
+		else
+			for (int o = 0; o < 2; o++)
+				option->price[o] = glperf_price_scan(&pricing, path, o);
 		matrix->options[number] = lappend(matrix->options[number], option);
 	}
 	MemoryContextSwitchTo(old);
@@ -170,17 +192,17 @@ glperf_access_collect(GlperfMatrix *matrix, const GlperfWhatif *whatif,
 		rel->pathlist = NIL;
 		rel->indexlist = list_make1(info);
 		create_index_paths(root, rel);
-		keep_options(matrix, number, rel, candidate);
+		keep_options(matrix, whatif, number, root, rel, candidate);
 	}
 	rel->pathlist = NIL;
 	foreach(lc, paths)
 		if (IsA(lfirst(lc), Path))
 		rel->pathlist = lappend(rel->pathlist, lfirst(lc));
-	keep_options(matrix, number, rel, -1);
+	keep_options(matrix, whatif, number, root, rel, -1);
 	rel->pathlist = NIL;
 	rel->indexlist = existing;
 	create_index_paths(root, rel);
-	keep_options(matrix, number, rel, -1);
+	keep_options(matrix, whatif, number, root, rel, -1);
 
 	rel->indexlist = indexes;
 	rel->pathlist = paths;
@@ -226,17 +248,28 @@ rel_number(List *rels, RelOptInfo *rel)
 	return -1;
 }
 
+/* Take something that runs so often out of the rest of a skeleton. */
+static void
+take_price(GlperfSkeleton *skeleton, GlperfLoops loops, GlperfPrice price)
+{
+	skeleton->rest.expected -= loops.price.expected * price.expected;
+	skeleton->rest.pessimistic -= loops.price.pessimistic * price.pessimistic;
+}
+
 /* A scan: a slot, or part of the whole when it must stay. */
 static void
-take_scan(SkeletonWalk *walk, Path *path, double loops, bool ordered,
+take_scan(SkeletonWalk *walk, Path *path, GlperfLoops loops, bool ordered,
 		  bool whole)
 {
 	GlperfSkeleton *skeleton = walk->skeleton;
-	double		cost = path->total_cost + fetch_charge(path);
+	bool		by_time = walk->matrix && walk->matrix->by_time;
+	double		cost = path->total_cost + (by_time ? 0 : fetch_charge(path));
 	int			number;
 	GlperfSlot *slot;
+	GlperfPrice price;
 
-	walk->charges += loops * fetch_charge(path);
+	if (!by_time)
+		walk->charges += loops.planner * fetch_charge(path);
 	if (skeleton == NULL)
 		return;
 	number = rel_number(walk->rels, path->parent);
@@ -260,40 +293,68 @@ take_scan(SkeletonWalk *walk, Path *path, double loops, bool ordered,
 	slot->rel = number;
 	slot->loops = loops;
 	slot->cost = cost;
+	slot->in_order = walk->in_order;
+	if (by_time)
+		slot->price = glperf_price_scan(&walk->pricing, path, slot->in_order);
 	slot->outer = bms_copy(PATH_REQ_OUTER(path));
 	if (ordered)
 		slot->order = path_order(path->parent, path->pathkeys);
-	skeleton->fixed -= loops * cost;
+	skeleton->fixed -= loops.planner * cost;
+	price.expected = price.pessimistic = slot->price;
+	take_price(skeleton, loops, price);
 }
 
 /* Something that has to stay as it is. */
 static void
-walk_whole(SkeletonWalk *walk, Path *path, double loops)
+walk_whole(SkeletonWalk *walk, Path *path, GlperfLoops loops)
 {
-	double		unlimited = walk->unlimited;
+	GlperfLoops unlimited = walk->unlimited;
 
-	walk->unlimited = 0;
+	walk->unlimited = never;
 	walk_path(walk, path, loops, true, true);
 	walk->unlimited = unlimited;
 }
 
 /* The input of something that reads all of it before it returns a row. */
 static void
-walk_to_end(SkeletonWalk *walk, Path *path, double loops, bool whole)
+walk_to_end(SkeletonWalk *walk, Path *path, GlperfLoops loops, bool whole)
 {
-	double		unlimited = walk->unlimited;
+	GlperfLoops unlimited = walk->unlimited;
 
-	walk->unlimited = 0;
-	if (unlimited > 0)
+	walk->unlimited = never;
+	if (unlimited.planner > 0)
 		walk_path(walk, path, unlimited, false, false);
 	else
 		walk_path(walk, path, loops, false, whole);
 	walk->unlimited = unlimited;
 }
 
+/* The inner side of a nested loop. */
+static void
+walk_inner(SkeletonWalk *walk, Path *outer, Path *inner, GlperfLoops loops,
+		   bool whole)
+{
+	GlperfPricing doubtful = walk->pricing;
+
+	doubtful.growth = glperf_pessimistic_growth;
+	loops.planner *= Max(1.0, outer->rows);
+	loops.price.expected *= glperf_price_loops(&walk->pricing, outer, inner);
+	loops.price.pessimistic *= glperf_price_loops(&doubtful, outer, inner);
+	if (whole)
+		walk_whole(walk, inner, loops);
+	else
+	{
+		walk->in_order = IsA(inner, IndexPath) && walk->matrix &&
+			walk->matrix->by_time &&
+			glperf_price_in_order(&walk->pricing, outer, inner);
+		walk_path(walk, inner, loops, false, whole);
+		walk->in_order = false;
+	}
+}
+
 /* The two sides of a join. */
 static void
-walk_join(SkeletonWalk *walk, JoinPath *join, double loops, bool ordered,
+walk_join(SkeletonWalk *walk, JoinPath *join, GlperfLoops loops, bool ordered,
 		  bool whole)
 {
 	Path	   *outer = join->outerjoinpath;
@@ -303,11 +364,7 @@ walk_join(SkeletonWalk *walk, JoinPath *join, double loops, bool ordered,
 	{
 		case T_NestPath:
 			walk_path(walk, outer, loops, ordered, whole);
-			if (whole)
-				walk_whole(walk, inner, loops * Max(1.0, outer->rows));
-			else
-				walk_path(walk, inner, loops * Max(1.0, outer->rows), false,
-						  whole);
+			walk_inner(walk, outer, inner, loops, whole);
 			break;
 		case T_MergePath:
 			{
@@ -339,15 +396,15 @@ share_read(LimitPath *limit)
 
 /* What is stopped early has to stay as it is, up to where rows are gathered. */
 static void
-walk_limit(SkeletonWalk *walk, LimitPath *limit, double loops, bool ordered,
+walk_limit(SkeletonWalk *walk, LimitPath *limit, GlperfLoops loops, bool ordered,
 		   bool whole)
 {
-	double		unlimited = walk->unlimited;
+	GlperfLoops unlimited = walk->unlimited;
 	double		share = share_read(limit);
 	bool		stops = share < FULL_READ;
 
-	walk->unlimited = stops && !whole ? loops : 0;
-	walk_path(walk, limit->subpath, loops * share, ordered, whole || stops);
+	walk->unlimited = stops && !whole ? loops : never;
+	walk_path(walk, limit->subpath, repeat(loops, share), ordered, whole || stops);
 	walk->unlimited = unlimited;
 }
 
@@ -356,7 +413,7 @@ walk_limit(SkeletonWalk *walk, LimitPath *limit, double loops, bool ordered,
  * order; whole: nothing below may be exchanged.
  */
 static void
-walk_path(SkeletonWalk *walk, Path *path, double loops, bool ordered,
+walk_path(SkeletonWalk *walk, Path *path, GlperfLoops loops, bool ordered,
 		  bool whole)
 {
 	ListCell   *lc;
@@ -381,8 +438,8 @@ walk_path(SkeletonWalk *walk, Path *path, double loops, bool ordered,
 			break;
 		case T_MaterialPath:
 			/* rescans read the stored rows */
-			walk_path(walk, ((MaterialPath *) path)->subpath, 1, ordered,
-					  whole || loops > 1);
+			walk_path(walk, ((MaterialPath *) path)->subpath, once, ordered,
+					  whole || loops.planner > 1);
 			break;
 		case T_MemoizePath:
 			walk_whole(walk, ((MemoizePath *) path)->subpath, loops);
@@ -508,13 +565,13 @@ walk_subplans(SkeletonWalk *walk, PlannerInfo *root, bool whole)
 							init->subLinkType == ARRAY_SUBLINK);
 		if (exchange || walk->skeleton)
 			walk_part(walk, subroot, -plan_id, final->cheapest_total_path,
-					  exchange ? 1 : 0, true, whole || !exchange);
+					  exchange ? once : never, true, whole || !exchange);
 	}
 }
 
 /* A plan of root with everything that belongs to it. */
 static void
-walk_root(SkeletonWalk *walk, PlannerInfo *root, Path *path, double loops,
+walk_root(SkeletonWalk *walk, PlannerInfo *root, Path *path, GlperfLoops loops,
 		  bool ordered, bool whole)
 {
 	PlannerInfo *outer = walk->root;
@@ -528,10 +585,11 @@ walk_root(SkeletonWalk *walk, PlannerInfo *root, Path *path, double loops,
 /* Something that is planned for itself. */
 static void
 walk_part(SkeletonWalk *walk, PlannerInfo *root, int id, Path *path,
-		  double loops, bool ordered, bool whole)
+		  GlperfLoops loops, bool ordered, bool whole)
 {
 	SkeletonWalk inner = *walk;
 	GlperfPartUse *use;
+	GlperfPrice price = {0, 0};
 
 	if (whole || walk->skeleton == NULL)
 	{
@@ -546,10 +604,16 @@ walk_part(SkeletonWalk *walk, PlannerInfo *root, int id, Path *path,
 	inner.allocated = 0;
 	inner.charges = 0;
 	inner.part = use->part;
-	walk_root(&inner, root, path, 1, ordered, false);
+	if (walk->matrix->by_time)
+		price = glperf_price_root(&walk->pricing, root, path);
+	inner.skeleton->rest = price;
+	inner.in_order = false;
+	walk_root(&inner, root, path, once, ordered, false);
 	inner.skeleton->fixed += inner.charges;
-	walk->charges += loops * inner.charges;
-	walk->skeleton->fixed -= loops * (path->total_cost + inner.charges);
+	walk->charges += loops.planner * inner.charges;
+	walk->skeleton->fixed -= loops.planner *
+		(path->total_cost + inner.charges);
+	take_price(walk->skeleton, loops, price);
 	walk->skeleton->parts = lappend(walk->skeleton->parts, use);
 	use->part->skeletons = glperf_access_keep_skeleton(walk->matrix, use->part->skeletons,
 													   inner.skeleton);
@@ -560,19 +624,24 @@ glperf_access_charges(PlannerInfo *root, Path *path)
 {
 	SkeletonWalk walk = {0};
 
-	walk_root(&walk, root, path, 1, false, false);
+	walk_root(&walk, root, path, once, false, false);
 	return walk.charges;
 }
 
 void
 glperf_access_skeleton(GlperfMatrix *matrix, const GlperfWhatif *whatif,
-					   PlannerInfo *root, Path *path, List *rels, double cost)
+					   PlannerInfo *root, Path *path, List *rels, double cost,
+					   GlperfPrice price)
 {
 	MemoryContext old = MemoryContextSwitchTo(matrix->context);
 	SkeletonWalk walk = {.matrix = matrix,.whatif = whatif,.rels = rels};
 
+	walk.pricing.whatif = whatif;
+	walk.pricing.root = root;
+	walk.pricing.growth = 1;
 	walk.skeleton = glperf_access_new_skeleton(matrix, cost);
-	walk_root(&walk, root, path, 1, true, false);
+	walk.skeleton->rest = price;
+	walk_root(&walk, root, path, once, true, false);
 	matrix->skeletons = glperf_access_keep_skeleton(matrix, matrix->skeletons,
 													walk.skeleton);
 	MemoryContextSwitchTo(old);

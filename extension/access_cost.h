@@ -18,6 +18,8 @@
 
 #include "nodes/pathnodes.h"
 
+#include "plan_price.h"
+
 /* Leading sort columns that are told apart. */
 #define GLPERF_SORT_COLUMNS		4
 
@@ -35,16 +37,26 @@ typedef struct GlperfAccessOption
 	Relids		outer;			/* relations whose rows it needs, or NULL */
 	GlperfSortOrder order;
 	double		cost;			/* of one scan, planner units */
+	double		price[2];		/* the same in ns: scattered, in order */
 } GlperfAccessOption;
+
+/* How often a part of a plan runs, in the planner's eyes and in prices. */
+typedef struct GlperfLoops
+{
+	double		planner;
+	GlperfPrice price;
+} GlperfLoops;
 
 /* A table's place in a plan. */
 typedef struct GlperfSlot
 {
 	int			rel;			/* number of the base relation */
-	double		loops;			/* scans */
+	GlperfLoops loops;			/* scans */
+	bool		in_order;		/* each close to the last one; plan_price.h */
 	Relids		outer;			/* relations whose rows are at hand */
 	GlperfSortOrder order;		/* that the plan relies on */
 	double		cost;			/* of one scan, as planned */
+	double		price;			/* the same in ns */
 	GlperfAccessOption **fitting;	/* options that fit, cheapest first, up to
 									 * the first that needs no candidate */
 	int			nfitting;
@@ -64,19 +76,21 @@ typedef struct GlperfPart
 	List	   *skeletons;		/* GlperfSkeleton *: ways of running it */
 	int64		tick;			/* of the configuration that cost is for */
 	double		cost;			/* of the cheapest, or negative */
+	GlperfPrice price;			/* of the same */
 } GlperfPart;
 
 /* A part's place in a plan. */
 typedef struct GlperfPartUse
 {
 	GlperfPart *part;
-	double		loops;			/* runs */
+	GlperfLoops loops;			/* runs */
 } GlperfPartUse;
 
 /* A plan taken apart. */
 typedef struct GlperfSkeleton
 {
 	double		fixed;			/* cost of everything but slots and parts */
+	GlperfPrice rest;			/* price of the same */
 	GlperfSlot *slots;
 	int			nslots;
 	List	   *parts;			/* GlperfPartUse * */
@@ -88,6 +102,7 @@ typedef struct GlperfMatrix
 {
 	MemoryContext context;
 	int			words;			/* width of candidate sets */
+	bool		by_time;		/* prices are wanted, not charges */
 	bool		filled;			/* options have been collected */
 	List	  **options;		/* [relation] List of GlperfAccessOption * */
 	int			nrels;
@@ -106,13 +121,13 @@ extern void glperf_access_collect(GlperfMatrix *matrix,
 
 /*
  * Take a plan apart, path of root.  rels lists the base relations in the order
- * of their numbers; cost is what the plan counts for, which may exceed the
- * path's.
+ * of their numbers; cost and price are what the plan counts for, which may
+ * exceed the path's.
  */
 extern void glperf_access_skeleton(GlperfMatrix *matrix,
 								   const struct GlperfWhatif *whatif,
 								   PlannerInfo *root, Path *path, List *rels,
-								   double cost);
+								   double cost, GlperfPrice price);
 
 /* access_shape.c: an empty skeleton, allocated in the current context. */
 extern GlperfSkeleton *glperf_access_new_skeleton(GlperfMatrix *matrix,
@@ -138,5 +153,12 @@ extern double glperf_access_charges(PlannerInfo *root, Path *path);
  * shape is feasible.  An estimate: the planner may find a better shape.
  */
 extern double glperf_access_cost(GlperfMatrix *matrix, const uint64 *config);
+
+/*
+ * The shape and the scans that the planner would choose under config: returns
+ * their cost to the planner, and their price in *price.
+ */
+extern double glperf_access_price(GlperfMatrix *matrix, const uint64 *config,
+								  GlperfPrice *price);
 
 #endif							/* GLPERF_ACCESS_COST_H */

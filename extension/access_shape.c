@@ -36,6 +36,22 @@ glperf_access_new_skeleton(GlperfMatrix *matrix, double cost)
 	return skeleton;
 }
 
+/* More than by rounding? */
+static bool
+differ(double a, double b)
+{
+	return fabs(a - b) > 1e-6 * (fabs(a) + fabs(b));
+}
+
+/* Do two things run as often? */
+static bool
+same_loops(const GlperfLoops *a, const GlperfLoops *b)
+{
+	return a->planner == b->planner &&
+		a->price.expected == b->price.expected &&
+		a->price.pessimistic == b->price.pessimistic;
+}
+
 /* Do two skeletons price every configuration alike? */
 static bool
 same_shape(GlperfMatrix *matrix, const GlperfSkeleton *a,
@@ -44,7 +60,9 @@ same_shape(GlperfMatrix *matrix, const GlperfSkeleton *a,
 	ListCell   *la;
 	ListCell   *lb;
 
-	if (fabs(a->fixed - b->fixed) > 1e-6 * (fabs(a->fixed) + fabs(b->fixed)) ||
+	if (differ(a->fixed, b->fixed) ||
+		differ(a->rest.expected, b->rest.expected) ||
+		differ(a->rest.pessimistic, b->rest.pessimistic) ||
 		a->nslots != b->nslots ||
 		list_length(a->parts) != list_length(b->parts) ||
 		(a->required == NULL) != (b->required == NULL) ||
@@ -52,7 +70,8 @@ same_shape(GlperfMatrix *matrix, const GlperfSkeleton *a,
 		return false;
 	for (int i = 0; i < a->nslots; i++)
 		if (a->slots[i].rel != b->slots[i].rel ||
-			a->slots[i].loops != b->slots[i].loops ||
+			!same_loops(&a->slots[i].loops, &b->slots[i].loops) ||
+			a->slots[i].in_order != b->slots[i].in_order ||
 			!bms_equal(a->slots[i].outer, b->slots[i].outer) ||
 			!order_serves(&a->slots[i].order, &b->slots[i].order) ||
 			!order_serves(&b->slots[i].order, &a->slots[i].order))
@@ -62,7 +81,7 @@ same_shape(GlperfMatrix *matrix, const GlperfSkeleton *a,
 		GlperfPartUse *ua = lfirst(la);
 		GlperfPartUse *ub = lfirst(lb);
 
-		if (ua->part != ub->part || ua->loops != ub->loops)
+		if (ua->part != ub->part || !same_loops(&ua->loops, &ub->loops))
 			return false;
 	}
 	return true;
@@ -141,50 +160,57 @@ sort_options(GlperfMatrix *matrix, GlperfSlot *slot)
 	slot->sorted = true;
 }
 
-/* Cheapest option for a slot under config; negative when there is none. */
-static double
-slot_cost(GlperfMatrix *matrix, GlperfSlot *slot, const uint64 *config)
+/* Add cost and price of a slot under config; false when nothing fits it. */
+static bool
+add_slot(GlperfMatrix *matrix, GlperfSlot *slot, const uint64 *config,
+		 double *cost, GlperfPrice *price)
 {
-	/* no candidate concerns this table */
-	if (slot->rel >= matrix->nrels || matrix->options[slot->rel] == NIL)
-		return slot->cost;
-	if (!slot->sorted)
-		sort_options(matrix, slot);
-	for (int i = 0; i < slot->nfitting; i++)
-	{
-		GlperfAccessOption *option = slot->fitting[i];
+	double		one = slot->cost;
+	double		one_price = slot->price;
 
-		if (option->candidate < 0 || bitset_get(config, option->candidate))
-			return option->cost;
+	/* unless no candidate concerns this table */
+	if (slot->rel < matrix->nrels && matrix->options[slot->rel] != NIL)
+	{
+		GlperfAccessOption *option = NULL;
+
+		if (!slot->sorted)
+			sort_options(matrix, slot);
+		for (int i = 0; i < slot->nfitting && option == NULL; i++)
+			if (slot->fitting[i]->candidate < 0 ||
+				bitset_get(config, slot->fitting[i]->candidate))
+				option = slot->fitting[i];
+		if (option == NULL)
+			return false;
+		one = option->cost;
+		one_price = option->price[slot->in_order];
 	}
-	return -1;
+	*cost += slot->loops.planner * one;
+	price->expected += slot->loops.price.expected * one_price;
+	price->pessimistic += slot->loops.price.pessimistic * one_price;
+	return true;
 }
 
 static double part_cost(GlperfMatrix *matrix, GlperfPart *part,
 						const uint64 *config);
 
 /*
- * Cost of a shape with the cheapest scans and parts under config; negative
- * when there are none.
+ * Cost and price of a shape with the cheapest scans and parts under config;
+ * negative when there are none.
  */
 static double
 shape_cost(GlperfMatrix *matrix, GlperfSkeleton *skeleton,
-		   const uint64 *config)
+		   const uint64 *config, GlperfPrice *price)
 {
 	double		cost = skeleton->fixed;
 	ListCell   *lc;
 
+	*price = skeleton->rest;
 	if (skeleton->required &&
 		!bitset_subset(skeleton->required, config, matrix->words))
 		return -1;
 	for (int i = 0; i < skeleton->nslots; i++)
-	{
-		double		slot = slot_cost(matrix, &skeleton->slots[i], config);
-
-		if (slot < 0)
+		if (!add_slot(matrix, &skeleton->slots[i], config, &cost, price))
 			return -1;
-		cost += skeleton->slots[i].loops * slot;
-	}
 	foreach(lc, skeleton->parts)
 	{
 		GlperfPartUse *use = lfirst(lc);
@@ -192,24 +218,33 @@ shape_cost(GlperfMatrix *matrix, GlperfSkeleton *skeleton,
 
 		if (part < 0)
 			return -1;
-		cost += use->loops * part;
+		cost += use->loops.planner * part;
+		price->expected += use->loops.price.expected *
+			use->part->price.expected;
+		price->pessimistic += use->loops.price.pessimistic *
+			use->part->price.pessimistic;
 	}
 	return cost;
 }
 
 /* Cost of the cheapest of some shapes under config, or negative. */
 static double
-cheapest_shape(GlperfMatrix *matrix, List *skeletons, const uint64 *config)
+cheapest_shape(GlperfMatrix *matrix, List *skeletons, const uint64 *config,
+			   GlperfPrice *price)
 {
 	double		best = -1;
 	ListCell   *lc;
 
 	foreach(lc, skeletons)
 	{
-		double		cost = shape_cost(matrix, lfirst(lc), config);
+		GlperfPrice its_price;
+		double		cost = shape_cost(matrix, lfirst(lc), config, &its_price);
 
 		if (cost > 0 && (best < 0 || cost < best))
+		{
 			best = cost;
+			*price = its_price;
+		}
 	}
 	return best;
 }
@@ -223,9 +258,13 @@ part_cost(GlperfMatrix *matrix, GlperfPart *part, const uint64 *config)
 		double		in_order = part->in_order ?
 		part_cost(matrix, part->in_order, config) : -1;
 
-		part->cost = cheapest_shape(matrix, part->skeletons, config);
+		part->cost = cheapest_shape(matrix, part->skeletons, config,
+									&part->price);
 		if (in_order > 0 && (part->cost < 0 || in_order < part->cost))
+		{
 			part->cost = in_order;
+			part->price = part->in_order->price;
+		}
 		part->tick = matrix->tick;
 	}
 	return part->cost;
@@ -234,6 +273,15 @@ part_cost(GlperfMatrix *matrix, GlperfPart *part, const uint64 *config)
 double
 glperf_access_cost(GlperfMatrix *matrix, const uint64 *config)
 {
+	GlperfPrice price;
+
+	return glperf_access_price(matrix, config, &price);
+}
+
+double
+glperf_access_price(GlperfMatrix *matrix, const uint64 *config,
+					GlperfPrice *price)
+{
 	matrix->tick++;
-	return cheapest_shape(matrix, matrix->skeletons, config);
+	return cheapest_shape(matrix, matrix->skeletons, config, price);
 }

@@ -11,11 +11,14 @@
  */
 #include "advise.h"
 
+#include <math.h>
+
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -25,11 +28,13 @@
 #include "relsize.h"
 #include "sandbox.h"
 
+/* Pages of an index from which on it is packed when nothing writes to it. */
+#define PACKED_PAGES	2048
+/* Size of a B-tree whose pages are full, of one whose pages are not. */
+#define PACKED_SHARE	0.905
+
 /* Most candidates of one run. */
 #define MAX_CANDIDATES	20000
-
-/* Milliseconds that one unit of planner cost stands for, when none is known. */
-#define MS_PER_COST		0.01
 
 /* Work on one candidate, inside the sandbox. */
 typedef struct CandidateJob
@@ -62,6 +67,20 @@ compare_existing(void *arg)
 	relation_close(table, NoLock);
 }
 
+/*
+ * Room left in an index's pages is for entries to come: none, if its table is
+ * only read.  Not worth mentioning for small ones.
+ */
+static bool
+worth_packing(const GlperfIndexDef *def)
+{
+	return glperf_value_by_time() &&
+		def->amoid == BTREE_AM_OID && def->pages >= PACKED_PAGES &&
+		!get_rel_relispartition(def->relid) &&
+		get_rel_relkind(def->relid) == RELKIND_RELATION &&
+		glperf_table_at_rest(def->relid, def->rows);
+}
+
 /* Estimate the size and the upkeep of one candidate. */
 static void
 size_candidate(void *arg)
@@ -74,6 +93,11 @@ size_candidate(void *arg)
 	advice->write_costs[job->candidate] = glperf_write_cost(def,
 															advice->writes,
 															advice->options.workload == NULL);
+	if (advice->write_costs[job->candidate].entries == 0 && worth_packing(def))
+	{
+		def->packed = true;
+		def->pages = ceil(def->pages * PACKED_SHARE);
+	}
 }
 
 /* The direction in which some order wants a column of a table; 0 if none. */
@@ -341,97 +365,6 @@ load(GlperfAdvice *advice)
 	}
 }
 
-/* Was any index that the statement uses now made after its counters began? */
-static bool
-times_are_obsolete(GlperfAdviceStatement *statement)
-{
-	ListCell   *lc;
-
-	if (statement->item->since == 0)
-		return false;
-	foreach(lc, statement->real_used)
-	{
-		HeapTuple	tup = SearchSysCache1(RELOID,
-										  ObjectIdGetDatum(lfirst_oid(lc)));
-		TimestampTz created;
-
-		if (!HeapTupleIsValid(tup))
-			continue;
-		created = glperf_relation_file_created((Form_pg_class) GETSTRUCT(tup));
-		ReleaseSysCache(tup);
-		if (created > statement->item->since)
-			return true;
-	}
-	return false;
-}
-
-/* For qsort(), ascending. */
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		da = *(const double *) a;
-	double		db = *(const double *) b;
-
-	return da < db ? -1 : da > db;
-}
-
-/*
- * Milliseconds that one unit of planner cost takes here: the median over the
- * statements whose time and plan belong together.
- */
-static double
-ms_per_cost(GlperfAdvice *advice)
-{
-	double	   *values = palloc(sizeof(double) * (advice->nstatements + 1));
-	int			n = 0;
-
-	for (int s = 0; s < advice->nstatements; s++)
-	{
-		GlperfAdviceStatement *statement = &advice->statements[s];
-		GlperfWorkItem *item = statement->item;
-
-		if (statement->nplanned > 0 && item->calls > 0 && item->time_ms > 0 &&
-			statement->planned[0].base_cost > 0 &&
-			!times_are_obsolete(statement))
-			values[n++] = item->time_ms / item->calls /
-				statement->planned[0].base_cost;
-	}
-	if (n == 0)
-		return MS_PER_COST;
-	qsort(values, n, sizeof(double), compare_doubles);
-	return values[n / 2];
-}
-
-/*
- * How much each statement matters: its measured time, unless it has none, or
- * that was measured before an index existed that it uses now.  Then what the
- * planner thinks of it is worth more, at the rate of the other statements.
- */
-static void
-weigh(GlperfAdvice *advice)
-{
-	double		rate = ms_per_cost(advice);
-
-	for (int s = 0; s < advice->nstatements; s++)
-	{
-		GlperfAdviceStatement *statement = &advice->statements[s];
-		GlperfWorkItem *item = statement->item;
-
-		if (statement->nplanned > 0)
-		{
-			double		planned = item->calls * item->per_day * rate *
-			statement->planned[0].base_cost;
-
-			if (item->time_ms < 0)
-				statement->weight = planned;
-			else if (planned < statement->weight &&
-					 times_are_obsolete(statement))
-				statement->weight = planned;
-		}
-		advice->total_weight += statement->weight;
-	}
-}
-
 GlperfAdvice *
 glperf_advise(const GlperfAdviceOptions *options)
 {
@@ -455,7 +388,7 @@ glperf_advise(const GlperfAdviceOptions *options)
 		load(advice);
 		glperf_advise_harvest(advice);
 		glperf_advise_missing_statistics(advice);
-		weigh(advice);
+		glperf_advise_weigh(advice);
 		prepare_candidates(advice);
 		mark_relevant(advice);
 		glperf_advise_peel(advice);

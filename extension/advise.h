@@ -26,6 +26,7 @@ typedef struct GlperfCost
 	uint64	   *used;
 	double		cost;
 	double		planner_cost;	/* what made the planner choose it */
+	bool		gambles;		/* cost has a charge by plan_risk.c */
 } GlperfCost;
 
 /* One way of running a statement, with what is known of its costs. */
@@ -36,6 +37,8 @@ typedef struct GlperfPlanned
 	bool		ok;				/* it could be planned */
 	bool		open_params;	/* planned with unknown values */
 	double		base_cost;		/* with no candidate */
+	int			nrels;			/* tables in the plan */
+	GlperfPrice base_price;		/* ns; zero unless plans are priced */
 	double		base_planner_cost;
 	uint64	   *relevant;		/* candidates that can matter */
 	GlperfMatrix *matrix;		/* prices what was not planned */
@@ -64,6 +67,7 @@ typedef struct GlperfAdviceStatement
 	GlperfPlanned planned[GLPERF_INSTANCES];
 	int			nplanned;
 	double		weight;			/* ms per day now */
+	double		explained;		/* share of it that its plan's price explains */
 	List	   *real_used;		/* Oid list: existing indexes in its plans now */
 	uint64	   *relevant;		/* union over the ways of running */
 	uint64	   *used;			/* chosen candidates in the final plans */
@@ -138,7 +142,8 @@ typedef struct GlperfAdvice
 
 /*
  * A plan that becomes dearer than now by more than the first counts as a loss;
- * by more than the second it forbids the set.  Charges for gambles are in
+ * by more than the second it forbids the set by the planner's cost, and is
+ * gross harm by time: see glperf_advise_limit().  Charges for gambles are in
  * both, so neither says how much slower the statement would be.
  */
 #define GLPERF_COUNTED_REGRESSION	0.1
@@ -149,6 +154,22 @@ extern GlperfAdvice *glperf_advise(const GlperfAdviceOptions *options);
 
 /* advise_choose.c: set up the selection problem and solve it. */
 extern void glperf_advise_choose(GlperfAdvice *advice);
+
+/*
+ * advise_weight.c: how much each statement matters: its measured time, unless it has none, or
+ * that was measured before an index existed that it uses now.  Then what the
+ * planner thinks of it is worth more, at the rate of the other statements.
+ */
+extern void glperf_advise_weigh(GlperfAdvice *advice);
+
+/*
+ * The cost relative to now beyond which a statement forbids a set.  By time
+ * that is 10 % for one that matters.  One with little of the workload's time
+ * may lose as much of that time as those, but never by gross harm: not more
+ * than twice as slow, or some milliseconds a call.  A report that runs once a
+ * day must not cost everybody else their index.
+ */
+extern double glperf_advise_limit(const GlperfAdvice *advice, int s);
 
 /* advise_cost.c: planning the statements of a run. */
 
@@ -200,6 +221,53 @@ extern bool glperf_advise_out_of_time(GlperfAdvice *advice, double share);
 #define GLPERF_SIZE_SHARE		0.5
 #define GLPERF_PEEL_SHARE		0.75
 #define GLPERF_SEARCH_SHARE		0.95
+
+/* advise_value.c: what a plan counts for. */
+
+/* Are plans valued by their time, not by the planner's cost? */
+extern bool glperf_value_by_time(void);
+
+/* Adds the price of the plan just made, a gamble counting so many times. */
+extern void glperf_value_add(GlperfPrice *price, const GlperfWhatif *whatif,
+							 double gamble);
+
+/*
+ * One figure for the price of a plan.  When more rows than the planner expects
+ * make it slower than the plan as things are under the same suspicion, that is
+ * what it counts for.
+ */
+extern double glperf_value_price(const GlperfPlanned *planned,
+								 const GlperfPrice *price);
+
+/*
+ * A statement's cost relative to now.  What of its measured time the price of
+ * its plan does not explain is no promise of a gain.
+ */
+extern double glperf_value_ratio(const GlperfAdviceStatement *statement,
+								 double now, double then);
+
+/*
+ * The cheapest plan known that config makes possible.  It may be another one
+ * than the planner's: of two plans that it takes for equal, one may be a
+ * gamble (plan_risk.c), and an index is not to be judged by that accident.
+ * Unless the planner's choice makes the statement slower than it is now: then
+ * that is what will happen, and the search must know.  Where prices count, the
+ * planner's choice stands for itself but for gambles.
+ */
+extern GlperfCost *glperf_value_possible(GlperfPlanned *planned,
+										 GlperfCost *best,
+										 const uint64 *config, int words);
+
+/* The plan under config if that is known, else NULL; config is relevant. */
+extern GlperfCost *glperf_value_known(GlperfPlanned *planned,
+									  const uint64 *config, int words);
+
+/*
+ * The cheapest plan made so far that config makes possible: the one as things
+ * are, if no other.
+ */
+extern GlperfCost *glperf_value_cheapest(GlperfPlanned *planned,
+										 const uint64 *config, int words);
 
 /*
  * advise_upkeep.c: statistics that the advice rests on.  Appends

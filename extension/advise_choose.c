@@ -212,6 +212,7 @@ glperf_advise_choose(GlperfAdvice *advice)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	GlperfSelectProblem problem = {0};
 	double	   *weight = palloc0(sizeof(double) * (advice->nstatements + 1));
+	double	   *limit = palloc0(sizeof(double) * (advice->nstatements + 1));
 	uint64	  **relevant = palloc0(sizeof(uint64 *) * (advice->nstatements + 1));
 	int			bytes = bitset_bytes(advice->candidates.n);
 	uint64	   *chosen;
@@ -219,6 +220,7 @@ glperf_advise_choose(GlperfAdvice *advice)
 	for (int s = 0; s < advice->nstatements; s++)
 	{
 		weight[s] = advice->statements[s].weight;
+		limit[s] = glperf_advise_limit(advice, s);
 		relevant[s] = advice->statements[s].relevant;
 	}
 	describe_candidates(advice, &problem);
@@ -230,7 +232,7 @@ glperf_advise_choose(GlperfAdvice *advice)
 	problem.min_gain = advice->total_weight *
 		advice->options.min_benefit_pct / 100.0;
 	problem.trust = GLPERF_TRUSTED_RATIO;
-	problem.max_regression = GLPERF_MAX_REGRESSION;
+	problem.limit = limit;
 	problem.ratio = select_ratio;
 	problem.bound = select_bound;
 	problem.stop = select_stop;

@@ -6,8 +6,10 @@
  * under every C' with U within C' within C.  So each plan made answers for
  * many configurations, and the planner is called only for the rest.
  *
- * The cheapest plan among those that a configuration makes possible is what
- * counts, so adding an index never makes a statement look dearer.
+ * What counts depends on glperf.cost_model.  With "planner" it is the cheapest
+ * of the plans that a configuration makes possible, so adding an index never
+ * makes a statement look dearer.  With "time" it is the price (plan_price.c)
+ * of the very plan that the planner would run.
  *
  * Every statement is analysed anew for each plan, inside the sandbox: analysis
  * is cheap beside planning, and nothing has to outlive the sandbox.
@@ -44,6 +46,9 @@ typedef struct PlanJob
 	uint64	   *used;
 	double		cost;
 	double		planner_cost;	/* without any charge */
+	GlperfPrice price;
+	int			nrels;			/* tables in the plan */
+	bool		gambles;		/* a plan counts on stopping early */
 	bool		repair;			/* mend the text first */
 	bool		again;			/* harvested before, without statistics */
 } PlanJob;
@@ -126,6 +131,7 @@ glperf_advise_whatif(GlperfAdvice *advice, const uint64 *config,
 					 GlperfWhatif *whatif)
 {
 	whatif->max_visible = MAX_VISIBLE;
+	whatif->trust_rest = glperf_value_by_time();
 	whatif->probes = &advice->probes;
 	if (advice->statistics.wanted)
 		whatif->statistics = &advice->statistics;
@@ -146,6 +152,31 @@ note_scans(PlanJob *job, const GlperfWhatif *whatif, PlannedStmt *plan)
 	job->planned->before = list_concat(job->planned->before,
 									   glperf_plan_scans(whatif, plan));
 	MemoryContextSwitchTo(old);
+}
+
+/* Add what a plan costs to the job, and take it apart. */
+static void
+value_plan(PlanJob *job, GlperfWhatif *whatif, PlannedStmt *plan)
+{
+	double		cost = glperf_plan_cost(plan);
+	double		planned = plan->planTree->total_cost;
+
+	job->planner_cost += planned;
+	job->gambles |= cost > planned;
+	if (whatif->matrix && whatif->final_rel && glperf_value_by_time())
+	{
+		glperf_value_add(&job->price, whatif,
+						 planned > 0 ? cost / planned : 1);
+		cost = planned;
+	}
+	else if (whatif->matrix && whatif->final_rel)
+		cost += glperf_access_charges(whatif->final_root,
+									  whatif->final_rel->cheapest_total_path);
+	job->cost += cost;
+	if (whatif->matrix && whatif->final_rel)
+		glperf_access_skeleton(whatif->matrix, whatif, whatif->final_root,
+							   whatif->final_rel->cheapest_total_path,
+							   whatif->rels, cost, job->price);
 }
 
 /* The work of a PlanJob. */
@@ -172,9 +203,12 @@ plan_work(void *arg)
 		job->planned->before = NIL;
 	}
 	job->cost = job->planner_cost = 0;
+	job->gambles = false;
+	memset(&job->price, 0, sizeof(GlperfPrice));
 	if (list_length(analysed.queries) == 1)
 	{
 		whatif.matrix = job->planned->matrix;
+		whatif.matrix->by_time = glperf_value_by_time();
 		whatif.collect = job->config != NULL && !whatif.matrix->filled;
 	}
 	foreach(lc, analysed.queries)
@@ -187,15 +221,8 @@ plan_work(void *arg)
 		plan = glperf_whatif_plan(&whatif, query, job->stmt->text,
 								  analysed.cursor_options, analysed.params);
 		job->advice->planner_calls++;
-		job->cost += glperf_plan_cost(plan);
-		job->planner_cost += plan->planTree->total_cost;
-		if (whatif.matrix && whatif.final_rel)
-			job->cost += glperf_access_charges(whatif.final_root,
-											   whatif.final_rel->cheapest_total_path);
-		if (whatif.matrix && whatif.final_rel)
-			glperf_access_skeleton(whatif.matrix, &whatif, whatif.final_root,
-								   whatif.final_rel->cheapest_total_path,
-								   whatif.rels, job->cost);
+		value_plan(job, &whatif, plan);
+		job->nrels = list_length(whatif.rels);
 		note_real_indexes(job, &whatif, plan);
 		if (job->config)
 			glperf_plan_used(&whatif, plan, job->used);
@@ -240,6 +267,18 @@ attempt_job(void *arg, GlperfFailure *failure)
 	return run_job(job, failure);
 }
 
+/* The plan as things are is what all others are compared with. */
+static void
+note_base(GlperfPlanned *planned, const PlanJob *job)
+{
+	planned->base_cost = job->cost;
+	planned->base_planner_cost = job->planner_cost;
+	planned->base_price = job->price;
+	planned->nrels = job->nrels;
+	if (job->price.expected > 0)
+		planned->base_cost = job->price.expected;
+}
+
 /* Harvest one way of running a statement; mends the text if it must. */
 static bool
 harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
@@ -265,8 +304,7 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 										   &job, failure)))
 			return false;
 	}
-	planned->base_cost = job.cost;
-	planned->base_planner_cost = job.planner_cost;
+	note_base(planned, &job);
 	return true;
 }
 
@@ -389,10 +427,7 @@ harvest_again(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 												 sizeof(GlperfMatrix));
 		planned->matrix->context = advice->context;
 		if (run_job(&job, &failure))
-		{
-			planned->base_cost = job.cost;
-			planned->base_planner_cost = job.planner_cost;
-		}
+			note_base(planned, &job);
 		else
 			planned->matrix = before;
 	}
@@ -437,59 +472,9 @@ new_cost(GlperfAdvice *advice, GlperfPlanned *planned)
 	cost->used = palloc0(bytes);
 	cost->cost = planned->base_cost;
 	cost->planner_cost = planned->base_planner_cost;
+	cost->gambles = false;
 	MemoryContextSwitchTo(old);
 	return cost;
-}
-
-/*
- * The cheapest plan known that config makes possible.  It may be another one
- * than the planner's: of two plans that it takes for equal, one may be a
- * gamble (plan_risk.c), and an index is not to be judged by that accident.
- * Unless the planner's choice makes the statement slower than it is now: then
- * that is what will happen, and the search must know.
- */
-static GlperfCost *
-best_possible(GlperfPlanned *planned, GlperfCost *best, const uint64 *config,
-			  int words)
-{
-	if (best->cost > planned->base_cost * (1 + GLPERF_COUNTED_REGRESSION))
-		return best;
-	for (int i = 0; i < planned->ncosts; i++)
-		if (planned->costs[i].cost < best->cost &&
-			bitset_subset(planned->costs[i].used, config, words))
-			best = &planned->costs[i];
-	return best;
-}
-
-/* The plan under config if that is known, else NULL; config is relevant. */
-static GlperfCost *
-known_cost(GlperfPlanned *planned, const uint64 *config, int words)
-{
-	for (int i = 0; i < planned->ncosts; i++)
-	{
-		GlperfCost *cost = &planned->costs[i];
-
-		if (bitset_subset(cost->used, config, words) &&
-			bitset_subset(config, cost->config, words))
-			return best_possible(planned, cost, config, words);
-	}
-	return NULL;
-}
-
-/*
- * The cheapest plan made so far that config makes possible: the one as things
- * are, if no other.
- */
-static GlperfCost *
-cheapest_made(GlperfPlanned *planned, const uint64 *config, int words)
-{
-	GlperfCost *best = &planned->costs[0];
-
-	for (int i = 1; i < planned->ncosts; i++)
-		if (planned->costs[i].cost < best->cost &&
-			bitset_subset(planned->costs[i].used, config, words))
-			best = &planned->costs[i];
-	return best;
 }
 
 /*
@@ -508,9 +493,9 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 
 	memcpy(mine, config, words * sizeof(uint64));
 	bitset_intersect(mine, planned->relevant, words);
-	cost = known_cost(planned, mine, words);
+	cost = glperf_value_known(planned, mine, words);
 	if (cost == NULL && advice->hurry)
-		cost = cheapest_made(planned, mine, words);
+		cost = glperf_value_cheapest(planned, mine, words);
 	if (cost)
 	{
 		pfree(mine);
@@ -527,12 +512,14 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	/* a table may be locked just now: then count on no gain */
 	if (run_job(&job, &failure))
 	{
-		cost->cost = job.cost;
+		cost->cost = planned->base_price.expected > 0 ?
+			glperf_value_price(planned, &job.price) : job.cost;
 		cost->planner_cost = job.planner_cost;
+		cost->gambles = job.gambles;
 	}
 	else
 		memset(cost->used, 0, words * sizeof(uint64));
-	return best_possible(planned, cost, cost->config, words);
+	return glperf_value_possible(planned, cost, cost->config, words);
 }
 
 /* Plan with config, then without what was used, and so on. */
@@ -591,67 +578,6 @@ glperf_advise_peel(GlperfAdvice *advice)
 	}
 }
 
-/*
- * Of the plans made so far that config makes possible, the one that the
- * planner would choose.
- */
-static GlperfCost *
-likely_made(GlperfPlanned *planned, const uint64 *config, int words)
-{
-	GlperfCost *likely = &planned->costs[0];
-
-	for (int i = 1; i < planned->ncosts; i++)
-		if (planned->costs[i].planner_cost < likely->planner_cost &&
-			bitset_subset(planned->costs[i].used, config, words))
-			likely = &planned->costs[i];
-	return likely;
-}
-
-/* Estimated cost of one way of running a statement under config. */
-static double
-estimated_cost(GlperfAdvice *advice, GlperfPlanned *planned,
-			   const uint64 *config, uint64 *scratch)
-{
-	int			words = bitset_words(advice->candidates.n);
-	GlperfCost *known;
-	double		best;
-
-	memcpy(scratch, config, words * sizeof(uint64));
-	bitset_intersect(scratch, planned->relevant, words);
-	known = known_cost(planned, scratch, words);
-	if (known)
-		return known->cost;
-	/* see best_possible() */
-	best = likely_made(planned, scratch, words)->cost;
-	if (best > planned->base_cost * (1 + GLPERF_COUNTED_REGRESSION))
-		return best;
-	best = cheapest_made(planned, scratch, words)->cost;
-	if (planned->matrix->filled)
-	{
-		double		cost = glperf_access_cost(planned->matrix, scratch);
-
-		if (cost > 0 && cost < best)
-			best = cost;
-	}
-	return best;
-}
-
-double
-glperf_advise_bound(GlperfAdvice *advice, int s, const uint64 *config)
-{
-	GlperfAdviceStatement *statement = &advice->statements[s];
-	double		now = 0;
-	double		then = 0;
-
-	for (int p = 0; p < statement->nplanned; p++)
-	{
-		now += statement->planned[p].base_cost;
-		then += estimated_cost(advice, &statement->planned[p], config,
-							   advice->scratch);
-	}
-	return now > 0 ? then / now : 1.0;
-}
-
 double
 glperf_advise_ratio(GlperfAdvice *advice, int s, const uint64 *config)
 {
@@ -667,7 +593,7 @@ glperf_advise_ratio(GlperfAdvice *advice, int s, const uint64 *config)
 		then += cost_of(advice, statement, &statement->planned[p],
 						config)->cost;
 	}
-	return now > 0 ? then / now : 1.0;
+	return glperf_value_ratio(statement, now, then);
 }
 
 void

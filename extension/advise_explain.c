@@ -158,7 +158,7 @@ put_plan(ReturnSetInfo *rsinfo, GlperfAdvice *advice, int rank,
 	values[9] = CStringGetTextDatum(scan->node);
 	values[10] = before ? Float8GetDatum(before->cost) : (Datum) 0;
 	values[11] = Float8GetDatum(scan->cost);
-	values[12] = Float8GetDatum(planned->base_cost);
+	values[12] = Float8GetDatum(planned->base_planner_cost);
 	values[13] = Float8GetDatum(planned->after_cost);
 	if (rsinfo->setDesc->natts != lengthof(values))
 		elog(ERROR, "unexpected result type of advice_plans()");
@@ -224,7 +224,7 @@ saving_of_set(GlperfAdvice *advice, const bool *concerned,
 		if (!concerned[s])
 			continue;
 		ratio = glperf_advise_bound(advice, s, config);
-		if (ratio > 1 + GLPERF_MAX_REGRESSION && slower)
+		if (ratio > glperf_advise_limit(advice, s) && slower)
 			*slower = s;
 		saving += advice->statements[s].weight *
 			(1 - (ratio > GLPERF_TRUSTED_RATIO && ratio <= 1 ? 1 : ratio));
@@ -320,7 +320,7 @@ why_it_lost(GlperfAdvice *advice, GlperfRecommendation *rec,
 						megabytes(bytes - rec->size));
 	if (rival->slower >= 0)
 		return psprintf("a statement would get more than %.0f %% dearer: query %lld",
-						100 * GLPERF_MAX_REGRESSION,
+						100 * (glperf_advise_limit(advice, rival->slower) - 1),
 						(long long) advice->statements[rival->slower].item->queryid);
 	if (upkeep > rec->write.ms + least && rival->saving > -least &&
 		rival->gain < -least)

@@ -143,7 +143,7 @@ missed_by_statements(GlperfAdvice *advice, Oid *hidden, int nhidden,
 			if (!glperf_sandbox_run(statement->item->userid,
 									job.planned->instance->search_path,
 									without_work, &job, &failure) ||
-				job.cost > job.planned->base_cost *
+				job.cost > job.planned->base_planner_cost *
 				(1 + GLPERF_COUNTED_REGRESSION))
 				return true;
 		}

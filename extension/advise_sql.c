@@ -203,7 +203,8 @@ glperf_advised_statements(PG_FUNCTION_ARGS)
 		bool		nulls[12] = {0};
 
 		for (int p = 0; p < statement->nplanned; p++)
-			cost += statement->planned[p].base_cost / statement->nplanned;
+			cost += statement->planned[p].base_planner_cost /
+				statement->nplanned;
 		if (rsinfo->setDesc->natts != lengthof(values))
 			elog(ERROR, "unexpected result type of advised_statements()");
 		values[0] = Int64GetDatum(item->queryid);

@@ -294,6 +294,50 @@ take_predicate(PlannerInfo *root, RelOptInfo *rel, Node *clause,
 	pred->selectivity = selectivity;
 }
 
+/* Walker: does an expression hold a constant, or a value not of the row? */
+static bool
+has_value(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Const) || IsA(node, Param) || IsA(node, SubPlan))
+		return true;
+	return expression_tree_walker(node, has_value, context);
+}
+
+/*
+ * Conditions between a table's own columns (shipped < promised) hold no value
+ * that could be another one next time: together they make a partial index.
+ */
+static void
+take_own_predicate(PlannerInfo *root, RelOptInfo *rel, GlperfRelKeys *keys)
+{
+	List	   *own = NIL;
+	ListCell   *lc;
+	double		selectivity;
+
+	foreach(lc, rel->baserestrictinfo)
+	{
+		Node	   *clause = (Node *) ((RestrictInfo *) lfirst(lc))->clause;
+
+		if (IsA(clause, OpExpr) && !has_value(clause, NULL) &&
+			bms_equal(pull_varnos(root, clause), rel->relids) &&
+			!contain_mutable_functions(clause))
+			own = lappend(own, clause);
+	}
+	if (own == NIL || keys->npreds >= GLPERF_KEYS)
+		return;
+	selectivity = clauselist_selectivity(root, own, rel->relid, JOIN_INNER,
+										 NULL);
+	if (selectivity > PREDICATE_MAX_SELECTIVITY)
+		return;
+	keys->preds[keys->npreds++] = (GlperfPredicate)
+	{
+		to_varno_one((Node *) make_ands_explicit(own), rel->relid), 0,
+			selectivity
+	};
+}
+
 /* Sort one condition on rel into keys. */
 static void
 take_clause(PlannerInfo *root, RelOptInfo *rel, Node *clause,
@@ -472,6 +516,7 @@ glperf_rel_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	keys->relid = relid;
 	foreach(lc, rel->baserestrictinfo)
 		take_clause(root, rel, (Node *) lfirst(lc), keys);
+	take_own_predicate(root, rel, keys);
 	take_joins(root, rel, keys);
 	take_order(root, rel, keys);
 	if (root->parse->resultRelation == 0)

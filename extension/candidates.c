@@ -196,7 +196,7 @@ emit(GlperfHarvest *harvest, const GlperfRelKeys *keys, RelOptInfo *rel,
 	def.relid = keys->relid;
 	def.amoid = BTREE_AM_OID;
 	if (pred)
-		def.pred = list_make1(pred->clause);
+		def.pred = make_ands_implicit((Expr *) pred->clause);
 	for (int i = 0; i < list->n; i++)
 	{
 		const GlperfKey *key = list->keys[i];
@@ -361,6 +361,8 @@ generate(GlperfHarvest *harvest, GlperfRelKeys *keys, RelOptInfo *rel)
 		emit_search(harvest, keys, rel, pred);
 		emit_order(harvest, keys, rel, pred);
 		emit_joins(harvest, keys, rel, pred);
+		if (pred->attnum == 0)
+			continue;
 		push(&own, &key);
 		emit(harvest, keys, rel, &own, pred,
 			 "holds only the rows that are asked for");

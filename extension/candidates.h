@@ -32,8 +32,9 @@ typedef struct GlperfKey
 /* A predicate that a partial index could have. */
 typedef struct GlperfPredicate
 {
-	Node	   *clause;			/* Vars with varno 1, constants only */
-	AttrNumber	attnum;			/* its column */
+	Node	   *clause;			/* Vars with varno 1 and constants; may be an
+								 * AND */
+	AttrNumber	attnum;			/* its column; 0 when it compares several */
 	double		selectivity;
 } GlperfPredicate;
 

@@ -145,6 +145,8 @@ append_tail(StringInfo out, const GlperfIndexDef *def)
 													  def->attnum[i], false)));
 	if (def->ncolumns > def->nkeys)
 		appendStringInfoChar(out, ')');
+	if (def->packed)
+		appendStringInfoString(out, " WITH (fillfactor = 100)");
 	if (def->pred)
 	{
 		int			nestlevel = enter_bare_path();

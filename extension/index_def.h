@@ -63,6 +63,8 @@ typedef struct GlperfIndexDef
 	double		gin_entry_pages;	/* of the tree over the keys */
 	double		gin_data_pages; /* of posting trees, for frequent keys */
 
+	bool		packed;			/* its pages are to be filled up */
+
 	char	   *name;			/* proposed name, no schema */
 } GlperfIndexDef;
 

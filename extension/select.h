@@ -40,6 +40,7 @@ typedef struct GlperfSelectProblem
 	double		min_gain;		/* ms per day that a candidate must save */
 	double		trust;			/* a cost ratio above this counts as no gain */
 	double		max_regression; /* no statement's ratio may exceed 1 + this */
+	const double *limit;		/* [statement] or this instead; may be NULL */
 
 	double		(*ratio) (void *arg, int statement, const uint64 *config);
 

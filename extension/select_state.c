@@ -206,11 +206,18 @@ estimate(GlperfSelectState *st, int s, const uint64 *key)
 	return ratio;
 }
 
+/* The ratio that a statement may not exceed. */
+static double
+limit_of(const GlperfSelectState *st, int s)
+{
+	return st->p->limit ? st->p->limit[s] : 1.0 + st->p->max_regression;
+}
+
 /* Would a statement slow down more than is allowed, and than it does now? */
 static bool
-regresses(const GlperfSelectState *st, double ratio, double now)
+regresses(const GlperfSelectState *st, int s, double ratio)
 {
-	return ratio > 1.0 + st->p->max_regression && ratio > now * (1 + ROUNDING);
+	return ratio > limit_of(st, s) && ratio > st->ratio[s] * (1 + ROUNDING);
 }
 
 /*
@@ -222,7 +229,7 @@ saving(GlperfSelectState *st, int s, const uint64 *key)
 {
 	double		ratio = estimate(st, s, key);
 
-	if (regresses(st, ratio, st->ratio[s]))
+	if (regresses(st, s, ratio))
 		return GLPERF_FORBIDDEN;
 	return st->p->weight[s] * (glperf_select_trusted(st->p, st->ratio[s]) -
 							   glperf_select_trusted(st->p, ratio));
@@ -305,7 +312,7 @@ glperf_select_drop_gain(GlperfSelectState *st, int c)
 static void
 set_ratio(GlperfSelectState *st, int s, double ratio)
 {
-	double		limit = 1.0 + st->p->max_regression;
+	double		limit = limit_of(st, s);
 
 	st->slowed += (ratio > limit) - (st->ratio[s] > limit);
 	st->saved += st->p->weight[s] *

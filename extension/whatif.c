@@ -39,6 +39,7 @@
 #include "bitset.h"
 #include "glperf.h"
 #include "statement.h"
+#include "write_cost.h"
 #include "statistics_advice.h"
 #include "whatif_gin.h"
 #include "whatif_stats.h"
@@ -84,6 +85,18 @@ glperf_whatif_applies(const GlperfIndexDef *def, Oid table, List **ancestors)
 	if (*ancestors == NIL)
 		*ancestors = get_partition_ancestors(table);
 	return list_member_oid(*ancestors, def->relid);
+}
+
+Oid
+glperf_whatif_table(const GlperfWhatif *whatif, RelOptInfo *rel)
+{
+	ListCell   *lr;
+	ListCell   *lt;
+
+	forboth(lr, whatif->rels, lt, whatif->tables)
+		if (lfirst(lr) == rel)
+		return lfirst_oid(lt);
+	return InvalidOid;
 }
 
 /* A copy of a definition's expressions fit for relation number varno. */
@@ -237,6 +250,14 @@ hide_indexes(RelOptInfo *rel)
 	}
 }
 
+/* Count on no more all-visible pages than there will be between two VACUUMs. */
+static void
+limit_visible(Oid table, RelOptInfo *rel)
+{
+	if (!active->trust_rest || !glperf_table_at_rest(table, rel->tuples))
+		rel->allvisfrac = Min(rel->allvisfrac, active->max_visible);
+}
+
 /* Show rel the made-up indexes of its table. */
 static void
 add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
@@ -248,7 +269,7 @@ add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
 	hide_indexes(rel);
 	glperf_statistics_attach(active->statistics, table, rel);
 	if (active->max_visible > 0)
-		rel->allvisfrac = Min(rel->allvisfrac, active->max_visible);
+		limit_visible(table, rel);
 	for (int i = 0; i < active->ndefs; i++)
 	{
 		IndexOptInfo *info;
@@ -305,6 +326,7 @@ whatif_set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
 	if (active && active->matrix && rte->rtekind == RTE_RELATION)
 	{
 		active->rels = lappend(active->rels, rel);
+		active->tables = lappend_oid(active->tables, rte->relid);
 		/* what is proved empty is not read, and its pages are not counted */
 		if (active->collect && rel->indexlist != NIL &&
 			rel->pathlist != NIL && !rte->inh && !IS_DUMMY_REL(rel))

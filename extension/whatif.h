@@ -42,18 +42,20 @@ typedef struct GlperfWhatif
 	 * to hold between two of them.
 	 */
 	double		max_visible;
+	bool		trust_rest;		/* but tables at rest stay as they are */
 
 	/* when set: look up the ends of columns, as a real index lets it */
 	struct GlperfProbes *probes;
 
 	/*
 	 * When set: note the base relations of the plan in rels and its final
-	 * paths in final_rel, both valid until CurrentMemoryContext goes; with
+	 * paths in final_rel, all valid until CurrentMemoryContext goes; with
 	 * collect, fill the matrix with the options of every relation.
 	 */
 	struct GlperfMatrix *matrix;
 	bool		collect;
 	List	   *rels;
+	List	   *tables;			/* Oid of each of rels */
 	RelOptInfo *final_rel;
 	PlannerInfo *final_root;
 
@@ -101,6 +103,9 @@ extern bool glperf_whatif_applies(const GlperfIndexDef *def, Oid table,
 
 /* Position in defs[] of a made-up index's OID, or -1 for a real one. */
 extern int	glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index);
+
+/* The table behind one of whatif's rels, or InvalidOid. */
+extern Oid	glperf_whatif_table(const GlperfWhatif *whatif, RelOptInfo *rel);
 
 /* Adds to used (a bit set over defs) every definition that plan scans. */
 extern void glperf_plan_used(const GlperfWhatif *whatif, PlannedStmt *plan,

@@ -38,6 +38,9 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+/* A table that had this share of its rows written is not at rest. */
+#define REST_SHARE		0.01
+
 /*
  * Milliseconds of one entry: forming and inserting it with its WAL record, and
  * descending by level.  One that may go anywhere needs more, the more pages
@@ -670,4 +673,23 @@ glperf_write_cost(const GlperfIndexDef *def, List *writes, bool recorded)
 						 HOT_LOST_WAL) +
 		images * BLCKSZ * IMAGE_SHARE;
 	return cost;
+}
+
+/* One of the server's counters of a table. */
+static double
+counted(PGFunction counter, Oid relid)
+{
+	return DatumGetInt64(DirectFunctionCall1(counter, ObjectIdGetDatum(relid)));
+}
+
+bool
+glperf_table_at_rest(Oid relid, double rows)
+{
+	double		inserted = counted(pg_stat_get_tuples_inserted, relid);
+
+	/* counters that a crash or a reset emptied have not seen the load */
+	return inserted >= rows * (1 - REST_SHARE) &&
+		inserted <= rows * (1 + REST_SHARE) &&
+		counted(pg_stat_get_tuples_updated, relid) +
+		counted(pg_stat_get_tuples_deleted, relid) <= rows * REST_SHARE;
 }

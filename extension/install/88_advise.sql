@@ -50,7 +50,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_advised_statements';
 COMMENT ON FUNCTION advised_statements() IS
-'What this session''s last advise_indexes() made of every statement; makes a run with default options when there was none. outcome is advised, no gain or not analysable, with the reason for the latter two. Costs are the planner''s, as things are and with all recommended indexes; NULL when it could not be planned. speedup_ratio is cost_before / cost_after. samples is the number of sampled executions it was planned with, 0 when only its normalised text was known.';
+'What this session''s last advise_indexes() made of every statement; makes a run with default options when there was none. outcome is advised, no gain or not analysable, with the reason for the latter two. cost_before is the planner''s, cost_after the same share of it as the recommended indexes leave of the time (by glperf.cost_model); NULL when it could not be planned. speedup_ratio is cost_before / cost_after. samples is the number of sampled executions it was planned with, 0 when only its normalised text was known.';
 
 CREATE FUNCTION advice_summary(
 	OUT statements int4,

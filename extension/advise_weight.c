@@ -1,0 +1,147 @@
+/*
+ * advise_weight.c
+ *		How much each statement of a run matters.
+ */
+#include "advise.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "utils/syscache.h"
+
+#include "guc.h"
+#include "relsize.h"
+
+/* Tables in a join from which on its rows are often misjudged. */
+#define MISJUDGED_TABLES	3
+
+/* Milliseconds that one unit of planner cost stands for, when none is known. */
+#define MS_PER_COST		0.01
+/* The same for a price in nanoseconds. */
+#define MS_PER_NS		1e-6
+
+/* A statement with this share of the workload's time or more matters. */
+#define MINOR_SHARE			0.01
+/* Milliseconds a call that are no harm to one that does not matter. */
+#define HARMLESS_MS			50.0
+
+/* Was any index that the statement uses now made after its counters began? */
+static bool
+times_are_obsolete(GlperfAdviceStatement *statement)
+{
+	ListCell   *lc;
+
+	if (statement->item->since == 0)
+		return false;
+	foreach(lc, statement->real_used)
+	{
+		HeapTuple	tup = SearchSysCache1(RELOID,
+										  ObjectIdGetDatum(lfirst_oid(lc)));
+		TimestampTz created;
+
+		if (!HeapTupleIsValid(tup))
+			continue;
+		created = glperf_relation_file_created((Form_pg_class) GETSTRUCT(tup));
+		ReleaseSysCache(tup);
+		if (created > statement->item->since)
+			return true;
+	}
+	return false;
+}
+
+/* For qsort(), ascending. */
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		da = *(const double *) a;
+	double		db = *(const double *) b;
+
+	return da < db ? -1 : da > db;
+}
+
+/*
+ * Milliseconds that one unit of planner cost takes here: the median over the
+ * statements whose time and plan belong together.
+ */
+static double
+ms_per_cost(GlperfAdvice *advice)
+{
+	double	   *values = palloc(sizeof(double) * (advice->nstatements + 1));
+	int			n = 0;
+
+	for (int s = 0; s < advice->nstatements; s++)
+	{
+		GlperfAdviceStatement *statement = &advice->statements[s];
+		GlperfWorkItem *item = statement->item;
+
+		if (statement->nplanned > 0 && item->calls > 0 && item->time_ms > 0 &&
+			statement->planned[0].base_cost > 0 &&
+			!times_are_obsolete(statement))
+			values[n++] = item->time_ms / item->calls /
+				statement->planned[0].base_cost;
+	}
+	if (n == 0)
+		return glperf_cost_model == GLPERF_COST_TIME ? MS_PER_NS : MS_PER_COST;
+	qsort(values, n, sizeof(double), compare_doubles);
+	return values[n / 2];
+}
+
+/*
+ * How much of a statement's time the price of its plan explains.  Where many
+ * tables are joined, the usual reason for a time far above it is a join that
+ * yields many more rows than the planner expects; an index found under that
+ * mistake may not help there at all.
+ */
+static double
+explained_share(GlperfAdviceStatement *statement, double planned)
+{
+	if (glperf_cost_model != GLPERF_COST_TIME || planned <= 0 ||
+		statement->weight <= planned ||
+		statement->planned[0].nrels < MISJUDGED_TABLES)
+		return 1;
+	return planned / statement->weight;
+}
+
+void
+glperf_advise_weigh(GlperfAdvice *advice)
+{
+	double		rate = ms_per_cost(advice);
+
+	for (int s = 0; s < advice->nstatements; s++)
+	{
+		GlperfAdviceStatement *statement = &advice->statements[s];
+		GlperfWorkItem *item = statement->item;
+
+		if (statement->nplanned > 0)
+		{
+			double		planned = item->calls * item->per_day * rate *
+			statement->planned[0].base_cost;
+
+			statement->explained = explained_share(statement, planned);
+			if (item->time_ms < 0)
+				statement->weight = planned;
+			else if (planned < statement->weight &&
+					 times_are_obsolete(statement))
+				statement->weight = planned;
+		}
+		advice->total_weight += statement->weight;
+	}
+}
+
+double
+glperf_advise_limit(const GlperfAdvice *advice, int s)
+{
+	const GlperfAdviceStatement *statement = &advice->statements[s];
+	double		calls = statement->item->calls * statement->item->per_day;
+	double		least = advice->total_weight * MINOR_SHARE;
+	double		allowed = GLPERF_COUNTED_REGRESSION;
+	double		gross = GLPERF_MAX_REGRESSION;
+
+	if (!glperf_value_by_time())
+		return 1 + gross;
+	if (statement->weight >= least)
+		return 1 + allowed;
+	if (statement->weight <= 0)
+		return 1 + gross;
+	gross = Max(gross, HARMLESS_MS * calls / statement->weight);
+	return 1 + Min(gross, allowed * least / statement->weight);
+}

@@ -1,0 +1,70 @@
+/*
+ * plan_price.h
+ *		Processor time that a plan will take, with its tables in memory.
+ *
+ * The planner's cost decides which plan runs; it does not say how long that
+ * takes once the data is cached: it charges a page read in sequence as much
+ * as a hundred rows, and a row fetched at random hardly more than one passed
+ * in a sequential scan.  A *price* is in nanoseconds, from the time that the
+ * steps of a plan were measured to take (bench/advisor/price.py).  Only the
+ * proportions matter: every statement is scaled by its measured time.
+ */
+#ifndef GLPERF_PLAN_PRICE_H
+#define GLPERF_PLAN_PRICE_H
+
+#include "compat.h"
+
+#include "nodes/pathnodes.h"
+
+struct GlperfWhatif;
+
+/* How to price the plans of one planner call. */
+typedef struct GlperfPricing
+{
+	const struct GlperfWhatif *whatif;	/* knows tables and made-up indexes */
+	PlannerInfo *root;			/* any one of the planner call's */
+
+	/*
+	 * Rows of a join are taken to be this many times the planner's estimate,
+	 * once for every table joined to the first: 1 believes the planner.
+	 */
+	double		growth;
+
+	/* plan_price.c's own: a root's topmost node, and what else is in its cost */
+	const Path *top;
+	double		subplan_cost;
+} GlperfPricing;
+
+/* An estimate of one plan: believing the planner's row counts, and not. */
+typedef struct GlperfPrice
+{
+	double		expected;		/* ns */
+	double		pessimistic;
+} GlperfPrice;
+
+/* Growth that stands for the planner's usual error; see plan_price.c. */
+extern const double glperf_pessimistic_growth;
+
+/*
+ * Price of a root of the planner's that runs this path, and of all subplans
+ * that belong to it.  pricing->growth is ignored.
+ */
+extern GlperfPrice glperf_price_root(const GlperfPricing *pricing,
+									 PlannerInfo *root, Path *path);
+
+/*
+ * Price of one run of a scan of a base relation.  in_order: it is one of many,
+ * and each looks up what follows in the index on what the last one did.
+ */
+extern double glperf_price_scan(const GlperfPricing *pricing, Path *path,
+								bool in_order);
+
+/* Do the rows of outer come in the order of the index that inner looks into? */
+extern bool glperf_price_in_order(const GlperfPricing *pricing, Path *outer,
+								  Path *inner);
+
+/* How often a nested loop runs its inner side; memoised runs don't count. */
+extern double glperf_price_loops(const GlperfPricing *pricing, Path *outer,
+								 Path *inner);
+
+#endif							/* GLPERF_PLAN_PRICE_H */

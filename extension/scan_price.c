@@ -1,0 +1,426 @@
+/*
+ * scan_price.c
+ *		Processor time of reading a table, whole or through an index.
+ *
+ * A row fetched through an index costs little when the last one fetched was
+ * its neighbour, and some forty times as much as a row of a sequential scan
+ * when it may be anywhere: the processor waits for memory.  Which of the two
+ * it is depends on the correlation of the index with the table, and in a
+ * nested loop on the order of the rows on its outer side.
+ */
+#include "plan_price.h"
+
+#include <math.h>
+
+#include "access/stratnum.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_statistic.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "price_units.h"
+#include "whatif.h"
+
+/* A column is in the order of the table when this well correlated. */
+#define IN_ORDER_CORRELATION	0.8
+
+/* How well a column of a relation of the query follows the table's order. */
+static double
+column_correlation(const GlperfPricing *pricing, RelOptInfo *rel,
+				   AttrNumber attnum)
+{
+	Oid			table = glperf_whatif_table(pricing->whatif, rel);
+	double		correlation = 0;
+	HeapTuple	tup;
+	AttStatsSlot slot;
+
+	if (!OidIsValid(table) || attnum <= 0)
+		return 0;
+	tup = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(table),
+						  Int16GetDatum(attnum), BoolGetDatum(false));
+	if (!HeapTupleIsValid(tup))
+		return 0;
+	if (get_attstatsslot(&slot, tup, STATISTIC_KIND_CORRELATION, InvalidOid,
+						 ATTSTATSSLOT_NUMBERS))
+	{
+		if (slot.nnumbers == 1)
+			correlation = slot.numbers[0];
+		free_attstatsslot(&slot);
+	}
+	ReleaseSysCache(tup);
+	return correlation;
+}
+
+/* Last column of a table that a scan has to reach. */
+static int
+last_column(RelOptInfo *rel)
+{
+	Bitmapset  *columns = NULL;
+	int			last = 0;
+	int			i = -1;
+	ListCell   *lc;
+
+	for (AttrNumber a = rel->max_attr; a > 0; a--)
+		if (!bms_is_empty(rel->attr_needed[a - rel->min_attr]))
+		{
+			last = a;
+			break;
+		}
+	foreach(lc, rel->baserestrictinfo)
+		pull_varattnos((Node *) ((RestrictInfo *) lfirst(lc))->clause,
+					   rel->relid, &columns);
+	while ((i = bms_next_member(columns, i)) >= 0)
+		last = Max(last, i + FirstLowInvalidHeapAttributeNumber);
+	return last;
+}
+
+/* Subplans that are run anew for each row, with what they cost the planner. */
+typedef struct RepeatedWalk
+{
+	const GlperfPricing *pricing;
+	double		cost;			/* planner's, per row */
+	double		price;			/* per row */
+} RepeatedWalk;
+
+/* Walker over expressions: add up the subplans that run for each row. */
+static bool
+repeated_walker(Node *node, void *context)
+{
+	RepeatedWalk *walk = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, RestrictInfo))
+		node = (Node *) ((RestrictInfo *) node)->clause;
+	if (IsA(node, AlternativeSubPlan))
+		node = linitial(((AlternativeSubPlan *) node)->subplans);
+	if (IsA(node, SubPlan) && !runs_once((SubPlan *) node))
+	{
+		walk->cost += ((SubPlan *) node)->per_call_cost;
+		walk->price += glperf_price_subplan(walk->pricing,
+											((SubPlan *) node)->plan_id);
+	}
+	return expression_tree_walker(node, repeated_walker, context);
+}
+
+/* Does a condition compare text with a pattern? */
+static bool
+matches_pattern(Node *clause)
+{
+	if (!IsA(clause, OpExpr))
+		return false;
+	switch (get_oprrest(((OpExpr *) clause)->opno))
+	{
+		case F_LIKESEL:
+		case F_NLIKESEL:
+		case F_ICLIKESEL:
+		case F_ICNLIKESEL:
+		case F_REGEXEQSEL:
+		case F_REGEXNESEL:
+		case F_ICREGEXEQSEL:
+		case F_ICREGEXNESEL:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * Time to test a row of a base relation.  A condition is tested only on rows
+ * that pass those before it.
+ */
+static double
+test_row(const GlperfPricing *pricing, RelOptInfo *rel)
+{
+	double		price = 0;
+	double		share = 1;
+	ListCell   *lc;
+
+	foreach(lc, rel->baserestrictinfo)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
+		RepeatedWalk walk = {pricing, 0, 0};
+		QualCost	cost;
+
+		(void) repeated_walker((Node *) rinfo->clause, &walk);
+		cost_qual_eval_node(&cost, (Node *) rinfo, NULL);
+		price += share * (operations(cost.per_tuple - walk.cost) +
+						  walk.price);
+		if (matches_pattern((Node *) rinfo->clause))
+			price += share * PATTERN;
+		if (rinfo->norm_selec >= 0 && rinfo->norm_selec <= 1)
+			share *= rinfo->norm_selec;
+	}
+	return price;
+}
+
+/* A whole table. */
+static double
+price_seq_scan(const GlperfPricing *pricing, RelOptInfo *rel)
+{
+	return rel->pages * SEQ_PAGE +
+		rel->tuples * (SEQ_ROW + COLUMN * last_column(rel) +
+					   test_row(pricing, rel));
+}
+
+/* Bytes of an index. */
+static double
+index_bytes(IndexOptInfo *index)
+{
+	return (double) index->pages * BLCKSZ;
+}
+
+/* Share of an index's order that is the table's. */
+static double
+index_correlation(const GlperfPricing *pricing, IndexOptInfo *index)
+{
+	double		correlation = 0;
+
+	if (index->relam == BTREE_AM_OID && index->indexkeys[0] > 0)
+		correlation = column_correlation(pricing, index->rel,
+										 index->indexkeys[0]);
+	return correlation * correlation;
+}
+
+/* Finding the first entry. */
+static double
+price_lookup(IndexPath *path, bool in_order)
+{
+	if (in_order)
+		return LOOKUP;
+	return between(LOOKUP, LOOKUP_SCATTERED,
+				   missing(index_bytes(path->indexinfo)));
+}
+
+/* One run of an index scan. */
+static double
+price_index_scan(const GlperfPricing *pricing, IndexPath *path, bool in_order)
+{
+	IndexOptInfo *index = path->indexinfo;
+	RelOptInfo *rel = index->rel;
+	double		entries = Max(1.0, path->indexselectivity * index->tuples);
+	double		fetched = entries;
+	double		bytes = (double) rel->pages * BLCKSZ;
+	double		follows = index_correlation(pricing, index);
+	double		scattered = missing(bytes);
+	double		price = price_lookup(path, in_order) + entries * ENTRY;
+
+	if (path->path.pathtype == T_IndexOnlyScan)
+		fetched *= 1 - rel->allvisfrac;
+	else
+		price += entries * COLUMN * last_column(rel);
+
+	/* the first row is as far away as the look-up was */
+	if (fetched > 0)
+		price += Min(1.0, fetched) *
+			between(FETCH, FETCH_SCATTERED,
+					in_order ? (1 - follows) * scattered : scattered) +
+			Max(0.0, fetched - 1) *
+			between(FETCH, FETCH_SCATTERED, (1 - follows) * scattered);
+	return price + entries * test_row(pricing, rel);
+}
+
+/* Entries that a bitmap's indexes deliver, and the time for that. */
+static double
+price_bitmap_index(const GlperfPricing *pricing, Path *path, double *follows)
+{
+	double		price = 0;
+	List	   *parts = NIL;
+	ListCell   *lc;
+
+	if (IsA(path, IndexPath))
+	{
+		IndexPath  *scan = (IndexPath *) path;
+
+		/* a BRIN index tells whole ranges of pages, in their order */
+		if (scan->indexinfo->relam == BRIN_AM_OID)
+		{
+			*follows = 1;
+			return operations(scan->indextotalcost);
+		}
+		*follows = Max(*follows, index_correlation(pricing, scan->indexinfo));
+		return price_lookup(scan, false) + ENTRY *
+			Max(1.0, scan->indexselectivity * scan->indexinfo->tuples);
+	}
+	if (IsA(path, BitmapAndPath))
+		parts = ((BitmapAndPath *) path)->bitmapquals;
+	else if (IsA(path, BitmapOrPath))
+		parts = ((BitmapOrPath *) path)->bitmapquals;
+	foreach(lc, parts)
+		price += price_bitmap_index(pricing, (Path *) lfirst(lc), follows);
+	return price;
+}
+
+/* Share of the table that a bitmap selects. */
+static double
+bitmap_selectivity(Path *path)
+{
+	double		share;
+	ListCell   *lc;
+
+	if (IsA(path, BitmapAndPath))
+	{
+		share = 1;
+		foreach(lc, ((BitmapAndPath *) path)->bitmapquals)
+			share *= bitmap_selectivity((Path *) lfirst(lc));
+		return share;
+	}
+	if (IsA(path, BitmapOrPath))
+	{
+		share = 0;
+		foreach(lc, ((BitmapOrPath *) path)->bitmapquals)
+			share += bitmap_selectivity((Path *) lfirst(lc));
+		return Min(1.0, share);
+	}
+	return ((IndexPath *) path)->indexselectivity;
+}
+
+/* One run of a bitmap scan. */
+static double
+price_bitmap_scan(const GlperfPricing *pricing, BitmapHeapPath *path)
+{
+	RelOptInfo *rel = path->path.parent;
+	double		follows = 0;
+	double		price = price_bitmap_index(pricing, path->bitmapqual,
+										   &follows);
+	double		share = bitmap_selectivity(path->bitmapqual);
+	double		rows = Max(1.0, share * rel->tuples);
+	double		all = Max(1.0, rel->pages);
+	double		pages = Min(all, 2 * all * rows / (2 * all + rows));
+	double		fewest = ceil(share * all);
+
+	pages = between(Min(fewest, pages), pages, 1 - follows);
+	return price + pages * between(SEQ_PAGE, BITMAP_PAGE,
+								   missing(all * BLCKSZ)) +
+		rows * (BITMAP_ROW + COLUMN * last_column(rel) +
+				test_row(pricing, rel));
+}
+
+double
+glperf_price_scan(const GlperfPricing *pricing, Path *path, bool in_order)
+{
+	if (IsA(path, IndexPath))
+		return price_index_scan(pricing, (IndexPath *) path, in_order);
+	if (IsA(path, BitmapHeapPath))
+		return price_bitmap_scan(pricing, (BitmapHeapPath *) path);
+	return price_seq_scan(pricing, path->parent);
+}
+
+/* The scan whose order a path's rows keep, or NULL. */
+static Path *
+driver(Path *path)
+{
+	for (;;)
+	{
+		if (path == NULL)
+			return NULL;
+		switch (nodeTag(path))
+		{
+			case T_NestPath:
+			case T_MergePath:
+				path = ((JoinPath *) path)->outerjoinpath;
+				break;
+			case T_HashPath:
+				/* batches come one after the other */
+				if (((HashPath *) path)->num_batches > 1)
+					return NULL;
+				path = ((JoinPath *) path)->outerjoinpath;
+				break;
+			case T_MaterialPath:
+				path = ((MaterialPath *) path)->subpath;
+				break;
+			case T_MemoizePath:
+				path = ((MemoizePath *) path)->subpath;
+				break;
+			case T_ProjectionPath:
+				path = ((ProjectionPath *) path)->subpath;
+				break;
+			default:
+				return path;
+		}
+	}
+}
+
+/* Is a column what a scan's rows come in the order of? */
+static bool
+delivers_order(const GlperfPricing *pricing, Path *scan, Var *var)
+{
+	RelOptInfo *rel = scan->parent;
+	bool		heap_order = true;
+
+	if (rel->reloptkind == RELOPT_UPPER_REL || rel->relid == 0 ||
+		rel->relid != var->varno)
+		return false;
+	if (IsA(scan, IndexPath))
+	{
+		IndexOptInfo *index = ((IndexPath *) scan)->indexinfo;
+
+		if (index->relam == BTREE_AM_OID && index->indexkeys[0] ==
+			var->varattno)
+			return true;
+		heap_order = index_correlation(pricing, index) >
+			IN_ORDER_CORRELATION * IN_ORDER_CORRELATION;
+	}
+	else if (!IsA(scan, BitmapHeapPath) &&
+			 !(IsA(scan, Path) && scan->pathtype == T_SeqScan))
+		return false;
+	return heap_order &&
+		fabs(column_correlation(pricing, rel, var->varattno)) >
+		IN_ORDER_CORRELATION;
+}
+
+/* Does one of an equivalence class's columns come in the order of a scan? */
+static bool
+class_in_order(const GlperfPricing *pricing, Path *scan, EquivalenceClass *ec)
+{
+	ListCell   *lc;
+
+	/* sorted: by that class first */
+	if (ec && scan->pathkeys != NIL &&
+		((PathKey *) linitial(scan->pathkeys))->pk_eclass == ec)
+		return true;
+	if (ec == NULL)
+		return false;
+	foreach(lc, ec->ec_members)
+	{
+		Node	   *expr = (Node *) ((EquivalenceMember *) lfirst(lc))->em_expr;
+
+		while (expr && IsA(expr, RelabelType))
+			expr = (Node *) ((RelabelType *) expr)->arg;
+		if (expr && IsA(expr, Var) &&
+			delivers_order(pricing, scan, (Var *) expr))
+			return true;
+	}
+	return false;
+}
+
+bool
+glperf_price_in_order(const GlperfPricing *pricing, Path *outer, Path *inner)
+{
+	ListCell   *lc;
+	Path	   *scan = driver(outer);
+
+	while (inner && (IsA(inner, MemoizePath) || IsA(inner, ProjectionPath)))
+		inner = IsA(inner, MemoizePath) ? ((MemoizePath *) inner)->subpath :
+			((ProjectionPath *) inner)->subpath;
+	if (scan == NULL || inner == NULL || !IsA(inner, IndexPath))
+		return false;
+	foreach(lc, ((IndexPath *) inner)->indexclauses)
+	{
+		IndexClause *clause = lfirst_node(IndexClause, lc);
+
+		if (clause->indexcol != 0)
+			continue;
+		if (class_in_order(pricing, scan, clause->rinfo->left_ec) ||
+			class_in_order(pricing, scan, clause->rinfo->right_ec))
+			return true;
+	}
+	return false;
+}

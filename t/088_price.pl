@@ -1,0 +1,115 @@
+# What decides about an index where plans are valued by time: prices of plans,
+# how far they are doubted, and how much slower which statement may get.
+# Nothing here is timed: prices come from statistics alone.
+
+use strict;
+use warnings;
+
+use JSON::PP;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# The planner takes all of it to be cached, and looks up what it can.
+my $node = GlperfNode::start('price',
+	init => { extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ] },
+	conf => q{
+max_parallel_workers_per_gather = 0
+jit = off
+shared_buffers = 64MB
+random_page_cost = 0.1
+});
+$node->safe_psql('postgres', q{
+CREATE SCHEMA app;
+CREATE TABLE app.big AS SELECT i AS id, (i * 7919::int8 % 200003)::int AS k, i % 1000 AS v, repeat('x', 120) AS pad
+FROM generate_series(1, 200000) i;
+CREATE TABLE app.link AS SELECT i % 4000 AS m, (i * 104729::int8 % 200003)::int AS k FROM generate_series(1, 40000) i;
+CREATE TABLE app.one AS SELECT i AS id, repeat('y', 30) AS pad FROM generate_series(1, 4000) i;
+CREATE TABLE app.two AS SELECT i AS id, repeat('y', 30) AS pad FROM generate_series(1, 4000) i;
+CREATE TABLE app.three AS SELECT i AS id, repeat('y', 30) AS pad FROM generate_series(1, 4000) i;
+VACUUM (FREEZE, ANALYZE) app.big, app.link, app.one, app.two, app.three;
+});
+
+# Indexes on a table advised for a list of [statement, ms a day, calls]
+sub advise
+{
+	my ($model, $table, @work) = @_;
+	my $json = encode_json([ map { { query => $_->[0], search_path => 'app', time_ms => $_->[1], calls => $_->[2] || 100 } } @work ]);
+	my $out = $node->safe_psql('postgres',
+		qq{SET glperf.cost_model = $model;
+		SELECT regexp_replace(ddl, '^.* ON ', '') FROM glperf.advise_indexes(workload => \$w\$$json\$w\$)
+		WHERE action = 'create' AND table_name = '$table' ORDER BY 1});
+	return $out;
+}
+
+# --- look-ups all over a table against one scan
+sub join_two
+{
+	return "SELECT sum(b.v), max(b.pad) FROM link l JOIN big b ON b.k = l.k WHERE l.m < $_[0]";
+}
+
+is(advise('time', 'big', [ join_two(300), 6000 ]), 'app.big (k)', 'an index for some look-ups');
+is(advise('planner', 'big', [ join_two(1500), 6000 ]), 'app.big (k)', 'for many, if the planner is believed');
+# Failure proved: the price of rows fetched one by one is not counted.
+is(advise('time', 'big', [ join_two(1500), 6000 ]), '', '... but not by time');
+
+# --- a nested loop that explodes when the joins below yield more rows
+my $joins = 'SELECT sum(b.v), max(b.pad) FROM one JOIN two ON two.id = one.id JOIN three ON three.id = two.id'
+  . ' JOIN link l ON l.m = one.id JOIN big b ON b.k = l.k WHERE one.id < 400';
+is(advise('time', 'big', [ join_two(400), 6000 ]), 'app.big (k)', 'look-ups for rows that are counted on');
+is(advise('planner', 'big', [ $joins, 6000 ]), 'app.big (k)', 'as many for rows of three joins, if the planner is believed');
+# Failure proved: plans are not looked at with more rows than expected.
+is(advise('time', 'big', [ $joins, 6000 ]), '', '... but not by time: the loop would run too often');
+
+# --- how much slower a statement may get depends on how much it matters
+my $lookup = 'SELECT pad FROM big WHERE k = 7';
+is(advise('time', 'big', [ $lookup, 10000, 1000 ]), 'app.big (k)', 'an index for a look-up');
+# Failure proved: a statement that matters is sacrificed.
+is(advise('time', 'big', [ $lookup, 10000, 1000 ], [ join_two(1500), 10000 ]), '',
+	'no index that slows down a statement with half of the time');
+# Failure proved: harm without bounds, because it is rare.
+is(advise('time', 'big', [ $lookup, 10000, 1000 ], [ join_two(1500), 200, 1 ]), '',
+	'nor one that makes a rare statement several times slower');
+# Failure proved: a report of a millisecond a day forbids the index.
+is(advise('time', 'big', [ $lookup, 10000, 1000 ], [ join_two(1500), 1, 1 ]), 'app.big (k)',
+	'but some milliseconds a day are no harm');
+
+# --- a covering index where fetching rows is most of the work
+my $range = 'SELECT sum(v) FROM big WHERE k BETWEEN 20000 AND 40000';
+is(advise('time', 'big', [ $range, 6000 ]), 'app.big (k) INCLUDE (v)', 'a covering index, as rows are scattered');
+# Failure proved: writes are not taken to undo what VACUUM did, or too much so.
+$node->safe_psql('postgres', 'UPDATE app.big SET v = v + 1 WHERE id % 100 = 0');
+is(advise('time', 'big', [ $range, 6000 ]), 'app.big (k) INCLUDE (v)', 'also with some rows that have changed');
+
+# --- tables at rest: only if the counters have seen the load
+$node->safe_psql('postgres', q{
+CREATE TABLE app.rest AS SELECT (i * 7919::int8 % 1000003)::int AS k FROM generate_series(1, 1000000) i;
+VACUUM (FREEZE, ANALYZE) app.rest;
+});
+my $rest = [ 'SELECT * FROM rest WHERE k = 7', 60000, 1000 ];
+$node->poll_query_until('postgres',
+	"SELECT n_tup_ins = 1000000 FROM pg_stat_user_tables WHERE relname = 'rest'")
+  or die 'the counters never came';
+is(advise('time', 'rest', $rest), "app.rest (k) WITH (fillfactor = 100)", 'a table at rest: a packed index');
+# Failure proved: counters that saw no load pass for a table that is not written.
+$node->safe_psql('postgres', "SELECT pg_stat_reset_single_table_counters('app.rest'::regclass)");
+$node->poll_query_until('postgres', "SELECT n_tup_ins = 0 FROM pg_stat_user_tables WHERE relname = 'rest'")
+  or die 'the counters were never reset';
+is(advise('time', 'rest', $rest), 'app.rest (k)', 'not known to be at rest: room for entries to come');
+$node->safe_psql('postgres', q{
+CREATE TABLE app.written AS TABLE app.rest;
+VACUUM (FREEZE, ANALYZE) app.written;
+UPDATE app.written SET k = k + 1 WHERE k < 30000;
+});
+$node->poll_query_until('postgres',
+	"SELECT n_tup_ins = 1000000 AND n_tup_upd > 29000 FROM pg_stat_user_tables WHERE relname = 'written'")
+  or die 'the counters never came';
+$rest->[0] =~ s/rest/written/;
+is(advise('time', 'written', $rest), 'app.written (k)', 'a table that is written: the same');
+
+$node->stop;
+done_testing();
