@@ -59,10 +59,12 @@ static const Source sources[] = {
 	{"database",
 		"SELECT coalesce(datname::text, 'shared catalogs'),"
 		" ARRAY[blks_hit, blks_read, temp_files, temp_bytes, deadlocks,"
-		" conflicts, xact_commit, xact_rollback]::float8[], stats_reset"
+		" conflicts, xact_commit, xact_rollback, sessions, session_time]"
+		"::float8[], stats_reset"
 		" FROM pg_catalog.pg_stat_database",
 		{"blocks_hit", "blocks_read", "temp_files", "temp_bytes", "deadlocks",
-	"conflicts", "commits", "rollbacks"}},
+			"conflicts", "commits", "rollbacks", "sessions",
+	"session_time_ms"}},
 	{"wal",
 		"SELECT 'WAL'::text, ARRAY[wal_records, wal_fpi, wal_bytes,"
 		" wal_buffers_full]::float8[], stats_reset"

@@ -6,9 +6,9 @@
  * second, which is nothing to somebody who looks at it, and too much for
  * something that polls it every few seconds.  Nearly all of that time goes
  * into areas that hardly change.  So each area's rows are kept for as long as
- * they were expensive: 2500 times the processor time that they took.  However
+ * they were expensive: 4000 times the processor time that they took.  However
  * large the database, and however often somebody asks, an area then takes at
- * most 1/2500 of a processor, and the twelve areas less than 0.5 %; where the
+ * most 1/4000 of a processor, and the twelve areas less than 0.3 %; where the
  * page is cheap, its rows are as good as new.
  *
  * The rows are kept in the session's own memory, as what a role may see is its
@@ -33,7 +33,7 @@
 #include "recent_shared.h"
 
 /* An area's rows are kept for this many times of what they took. */
-#define KEEP_FACTOR		2500
+#define KEEP_FACTOR		4000
 
 /* But no longer than this, in milliseconds. */
 #define KEEP_MAX_MS		(15 * 60 * 1000)

@@ -59,27 +59,33 @@ $primary->safe_psql('postgres',
 my $written = time;
 
 my $columns = 'state, status, lag_s, lag_at_least_s, lag_at_most_s, lag_bytes';
-my $truth;
 foreach my $wait (2, 4, 6)
 {
-	sleep $written + $wait - time;
+	# a busy machine is late; what arrives within 20 seconds is no longer behind
+	my $left = $written + $wait - time;
+	sleep $left if $left > 0;
+	last if time > $written + 15;
+	my $before = time - $written;
 	my ($state, $status, $lag, $least, $most, $bytes) = split /\|/,
 	  $standby->safe_psql('postgres',
 		"SELECT $columns FROM glperf.replication_lag"), -1;
-	$truth = time - $written;
+	my $after = time - $written;
 	is("$state $lag", 'behind ', "after $wait s: behind, by how much isn't known");
 	isnt($status, 'ok', "after $wait s: not ok");
-	ok($least <= $truth + 0.2, "after $wait s: the lower bound holds")
-	  or diag("got $least, truth $truth");
-	ok($most >= $truth, "after $wait s: the upper bound holds");
-	cmp_ok($bytes, '>', 1_000_000, "after $wait s: megabytes behind");
+	ok($least <= $after + 0.2, "after $wait s: the lower bound holds")
+	  or diag("got $least, truth $before to $after");
+	ok($most >= $before, "after $wait s: the upper bound holds")
+	  or diag("got $most, truth $before to $after");
+	cmp_ok($bytes, '>', 1_000_000, "after $wait s: megabytes behind")
+	  if $after < 10;
 
+	$before = time - $written;
 	my $lag_there = $primary->safe_psql('postgres',
 		'SELECT replay_lag_s FROM glperf.replication');
-	$truth = time - $written;
-	ok($lag_there ne '' && abs($lag_there - $truth) < 0.7,
+	$after = time - $written;
+	ok($lag_there ne '' && $lag_there > $before - 0.7 && $lag_there < $after + 0.7,
 		"after $wait s: the primary knows the seconds")
-	  or diag("got '$lag_there', truth $truth");
+	  or diag("got '$lag_there', truth $before to $after");
 }
 
 # the link recovers
@@ -105,19 +111,21 @@ BEGIN
 END
 $$}
 	]);
-sleep 7;
+my $seconds = 'SELECT replay_lag_s FROM glperf.replication';
+ok($primary->poll_query_until('postgres', "SELECT coalesce(s > 3, false) FROM ($seconds) r (s)"),
+	'steady load: the primary knows of more than 3 s');
+my $before = $primary->safe_psql('postgres', $seconds);
 my ($state, $status, $least, $most) = split /\|/,
   $standby->safe_psql('postgres',
 	'SELECT state, status, lag_at_least_s, lag_at_most_s '
 	  . 'FROM glperf.replication_lag');
-$truth = $primary->safe_psql('postgres',
-	'SELECT replay_lag_s FROM glperf.replication');
-cmp_ok($truth, '>', 3, "steady load: the primary knows of $truth s");
+my $after = $primary->safe_psql('postgres', $seconds);
 isnt("$state $status", 'ok ok', 'steady load: not ok');
 is($state, 'behind', 'steady load: behind');
-ok($least <= $truth + 0.5 && $most >= $truth - 0.5,
+my ($low, $high) = sort { $a <=> $b } $before, $after;
+ok($least <= $high + 0.5 && $most >= $low - 0.5,
 	'steady load: the truth is between the bounds')
-  or diag("$least .. $most, truth $truth");
+  or diag("$least .. $most, truth $before to $after");
 $writer->kill_kill;
 
 $standby->stop('immediate');

@@ -103,6 +103,57 @@ is($primary->safe_psql('postgres', q{
 SELECT count(*) FROM glperf.health WHERE check_id = 'index_evidence'}),
 	'0', 'nothing is left unknown');
 
+# From PostgreSQL 16 on a node also tells when it last scanned an index.  A limit
+# between the time without a scan of the one and of the other tells them apart,
+# whatever the pace of this machine: what is reported of a node no longer moves.
+sub report_with_times
+{
+	my ($node) = @_;
+	my $calls = $node->safe_psql('postgres', q{
+SELECT format('SELECT glperf.report_replica_usage(%L, %L, %L, %L, %L, %L, %L);',
+	glperf.node_name(), schema_name, index_name, scans, last_scan_at,
+	evidence_since_at, ARRAY(SELECT * FROM glperf.standby_names()))
+FROM glperf.index_usage});
+	return $primary->safe_psql('postgres', $calls);
+}
+
+sub verdicts_within
+{
+	my ($share) = @_;
+	return $primary->safe_psql('postgres', qq{
+WITH idle AS (
+	SELECT index_name, min(CASE WHEN scans > 0 AND last_used_at IS NULL THEN 0
+		ELSE extract(epoch FROM reported_at - greatest(since_at, last_used_at)) END) AS s
+	FROM glperf.replica_usage WHERE index_name ~ '^t_' GROUP BY index_name
+), edge AS (
+	SELECT min(s) FILTER (WHERE index_name = 't_there') AS there,
+		min(s) FILTER (WHERE index_name = 't_nowhere') AS nowhere FROM idle
+)
+SELECT string_agg(r.index_name || ' ' || r.verdict, ', ' ORDER BY r.index_name)
+FROM edge e, glperf.index_report(glperf.counters_since(),
+	(e.there + $share * (e.nowhere - e.there))::float8, 5,
+	ARRAY(SELECT glperf.standby_names()), 86400, true, NULL, NULL) r
+WHERE r.table_name = 't'});
+}
+my $tells_when = $primary->safe_psql('postgres',
+	q{SELECT current_setting('server_version_num')::int >= 160000}) eq 't';
+
+report_with_times($far);
+report_with_times($near);
+is($primary->safe_psql('postgres', q{
+SELECT index_name, last_scan_at IS NOT NULL FROM glperf.index_usage
+WHERE table_name = 't' ORDER BY 1}),
+	't_nowhere|f' . "\nt_there|" . ($tells_when ? 't' : 'f'),
+	'the last scan there is known here, if the server tells it');
+is(verdicts_within(0.5), 't_nowhere unused, t_there used',
+	'what a standby has scanned within the time asked for is used');
+is(verdicts_within(-0.5),
+	't_nowhere unused, t_there ' . ($tells_when ? 'unused' : 'used'),
+	'what it last scanned before that is not, if the server tells when');
+is(verdicts_within(1e6), 't_nowhere unknown, t_there used',
+	'nothing is unused before the counters reach back that far');
+report($_) foreach $far, $near;
+
 # a report is no longer true for an index that was made after it
 $primary->safe_psql('postgres',
 	'DROP INDEX t_nowhere; CREATE INDEX t_nowhere ON t (b)');

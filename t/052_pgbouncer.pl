@@ -232,8 +232,12 @@ unlike($run->{out}, qr/3 clients wait/, 'either way');
 release($_) for @busy, @waiting;
 
 # statistics remember what the snapshot no longer shows
-sleep 2;
-$run = check(@pool, '--format=json');
+$deadline = time + 120;
+do
+{
+	sleep 1;
+	$run = check(@pool, '--format=json');
+} until $run->{status} == 0 || time > $deadline;
 is($run->{status}, 0, 'all is well again');
 $json = JSON::PP->new->utf8->decode($run->{out});
 ok(scalar(grep { $_->{check_id} eq 'pgbouncer_waiting' && defined $_->{value} }

@@ -518,7 +518,9 @@ glperf.host_root = '$top/live'
 restart_after_crash = on
 });
 $node->start;
-sleep 1;
+$node->poll_query_until('postgres', q{
+SELECT window_s > 0.5 FROM glperf.host WHERE metric = 'network_bytes' AND object = 'interface eth0'})
+  or die 'no earlier reading';
 is($node->safe_psql('postgres', row('network_bytes', 'interface eth0', 'value, window_s > 0.5')),
 	'0|t', 'a new session knows an earlier reading');
 is($node->safe_psql('postgres', row('oom_kills', 'container')), '0.000|ok',
@@ -532,7 +534,9 @@ is($node->safe_psql('postgres', qq{SET glperf.host_root = '$top/quiet';\n}
 my $pid = $node->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'");
 kill 'KILL', $pid;
-$node->poll_query_until('postgres', 'SELECT true') or die 'server did not come back';
+$node->poll_query_until('postgres',
+	"SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)")
+  or die 'server did not come back';
 is($node->safe_psql('postgres', row('oom_kills', 'container')), '1.000|warning',
 	'a kill is still seen after the crash that it causes');
 $node->stop;

@@ -227,6 +227,17 @@ WITH member AS MATERIALIZED (
 	LEFT JOIN member AS m ON m.pool = l.pool AND m.declared = l.declared
 	GROUP BY l.pool, l.declared, l.instances, l.pool_size, l.max_overflow,
 		l.pool_timeout_s, l.pool_recycle_s
+), grown AS MATERIALIZED (
+	-- long enough for each declared pool to have replaced its connections
+	SELECT g.object AS database, max(g.window_s) AS window_s,
+		max(g.growth) FILTER (WHERE g.counter = 'sessions') AS sessions,
+		max(g.growth) FILTER (WHERE g.counter = 'session_time_ms')
+			AS session_ms
+	FROM glperf.counter_growth('{database}', (
+		SELECT coalesce(max(p.pool_recycle_s),
+						glperf.pool_default('pool_recycle_s')::float8)
+		FROM glperf.pool AS p)) AS g
+	GROUP BY g.object
 )
 SELECT
 	c.pool, c.declared, c.instances, c.size_limit, c.hard_limit,
@@ -240,15 +251,12 @@ SELECT
 	s.mean_session_s, s.sessions, s.window_s
 FROM counted AS c
 LEFT JOIN LATERAL (
-	SELECT sum(d.session_time) / 1000 / nullif(sum(d.sessions), 0)
+	SELECT sum(g.session_ms) / 1000 / nullif(sum(g.sessions), 0)
 			AS mean_session_s,
-		sum(d.sessions)::int8 AS sessions,
-		min(extract(epoch FROM pg_catalog.clock_timestamp()
-			- coalesce(greatest(d.stats_reset,
-				pg_catalog.pg_postmaster_start_time()),
-				pg_catalog.pg_postmaster_start_time())))::float8 AS window_s
-	FROM pg_catalog.pg_stat_database AS d
-	WHERE d.datname::text = ANY (c.databases)
+		sum(g.sessions)::int8 AS sessions,
+		min(g.window_s) AS window_s
+	FROM grown AS g
+	WHERE g.database = ANY (c.databases)
 ) AS s ON true;
 
 COMMENT ON VIEW pool_summary IS
@@ -291,11 +299,11 @@ COMMENT ON COLUMN pool_summary.databases IS 'Databases connected to, comma-separ
 COMMENT ON COLUMN pool_summary.overflow_in_use IS
 'Open connections beyond pool_size times instances.';
 COMMENT ON COLUMN pool_summary.mean_session_s IS
-'Mean length of all sessions of those databases, in seconds, since the statistics were reset (pg_stat_database); NULL: none.';
+'Mean length of the sessions of those databases in the last window_s seconds: their time by the sessions that began (pg_stat_database); NULL: none began, or first sample.';
 COMMENT ON COLUMN pool_summary.sessions IS
-'Sessions of those databases since the statistics were reset.';
+'Sessions of those databases that began in the last window_s seconds; NULL: first sample.';
 COMMENT ON COLUMN pool_summary.window_s IS
-'Seconds that mean_session_s and sessions cover, at most.';
+'Seconds that mean_session_s and sessions cover: since a reading as old as the longest declared pool_recycle_s, or the oldest there is (see glperf.counter_growth); NULL: first sample.';
 
 CREATE VIEW pool_checks AS
 SELECT
@@ -400,9 +408,10 @@ CROSS JOIN LATERAL (VALUES
 				AND s.mean_session_s < s.pool_timeout_s THEN 'warning'
 			ELSE 'ok'
 		END,
-		pg_catalog.format('sessions of %s last %s s on average (%s of them): connections are opened anew instead of pooled',
+		pg_catalog.format('sessions of %s lasted %s s on average in the last %s s (%s of them): connections are opened anew instead of pooled',
 			s.databases,
-			pg_catalog.round(s.mean_session_s::numeric, 2), s.sessions),
+			pg_catalog.round(s.mean_session_s::numeric, 2),
+			pg_catalog.round(s.window_s::numeric), s.sessions),
 		'Look for NullPool, an engine per request, or health checks that log in each time.')
 ) AS v(check_id, value, unit, warning, critical, status, reason, remedy);
 
@@ -508,7 +517,7 @@ COMMENT ON COLUMN pool_conformance.oldest_transaction_s IS
 COMMENT ON COLUMN pool_conformance.opened_per_s IS
 'Connections opened per second during the last pool_timeout seconds that are still open: churn, at least this much.';
 COMMENT ON COLUMN pool_conformance.mean_session_s IS
-'Mean length in seconds of all sessions of the pool''s databases since the statistics were reset; NULL: none.';
+'Mean length in seconds of the sessions of the pool''s databases lately, as in glperf.pool_summary; NULL: none began, or first sample.';
 COMMENT ON COLUMN pool_conformance.status IS
 'Worst of the pool''s checks: ok, warning, critical, or unknown (undeclared).';
 COMMENT ON COLUMN pool_conformance.verdict IS

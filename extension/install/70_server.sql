@@ -22,17 +22,6 @@ AS 'MODULE_PATHNAME', 'glperf_checkpoints';
 COMMENT ON FUNCTION checkpoints() IS
 'Checkpoints since since_at: started by the clock (timed), or by the volume of WAL or a command (requested); buffers written and the milliseconds spent, whatever view this server keeps them in.';
 
-CREATE FUNCTION counter_growth(
-	sources text[], at_least_s float8 DEFAULT 300,
-	OUT source text, OUT object text, OUT counter text, OUT total float8,
-	OUT growth float8, OUT window_s float8, OUT since_at timestamptz)
-RETURNS SETOF record
-LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED ROWS 50
-SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'glperf_counter_growth';
-COMMENT ON FUNCTION counter_growth(text[], float8) IS
-'Counters of the server (sources: database, wal, checkpoints, archiver, io), since since_at (total) and in the last window_s seconds (growth): since the newest reading that is at_least_s old, or else since the oldest. Every call leaves a reading behind, for all sessions where glperf is preloaded, else for this one; readings are kept for a day, nine seconds apart at first and farther with age. growth and window_s NULL: first sample, nothing to compare with yet, or the counter has begun anew. Errors: invalid_parameter_value.';
-
 CREATE VIEW cache AS
 WITH c AS (
 	SELECT g.object AS database, max(g.window_s) AS window_s,
@@ -694,9 +683,7 @@ FROM settings s WHERE s.status = 'ok';
 COMMENT ON VIEW health_server IS
 'Rows of glperf.health about the server: cache, disk latency, checkpoints, WAL, archiving, temporary files, deadlocks, damaged pages, transaction ids and settings.';
 
-REVOKE ALL ON FUNCTION io_times(), checkpoints(), uptime(),
-	counter_growth(text[], float8) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION io_times(), checkpoints(), uptime(),
-	counter_growth(text[], float8) TO pg_monitor;
+REVOKE ALL ON FUNCTION io_times(), checkpoints(), uptime() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION io_times(), checkpoints(), uptime() TO pg_monitor;
 GRANT SELECT ON cache, io_latency, wal, database_activity, vacuum, settings,
 	health_server TO pg_monitor;

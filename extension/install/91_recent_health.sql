@@ -11,7 +11,7 @@ LANGUAGE c STRICT ROWS 50
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_recent_health';
 COMMENT ON FUNCTION recent_health_rows(text[]) IS
-'The rows of glperf.recent_health, of these health_* views. A view''s rows are kept for 2500 times the processor time that they took, and 15 minutes at most: in the session and, where glperf is preloaded, for all sessions of the same role in the same database.';
+'The rows of glperf.recent_health, of these health_* views. A view''s rows are kept for 4000 times the processor time that they took, and 15 minutes at most: in the session and, where glperf is preloaded, for all sessions of the same role in the same database.';
 
 -- each area has its view health_<area>, and no other view is named so
 CREATE VIEW recent_health AS
