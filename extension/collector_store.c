@@ -88,8 +88,7 @@ glperf_store_shmem_size(void)
 	Size		size = CACHELINEALIGN(sizeof(StoreShared));
 
 	size = add_size(size, PG_CACHE_LINE_SIZE);
-	size = add_size(size, mul_size(place_count(),
-								   CACHELINEALIGN(sizeof(GlperfStoreEntry))));
+	size = add_size(size, mul_size(place_count(), sizeof(GlperfStoreEntry)));
 	size = add_size(size, mul_size(index_count(), sizeof(StoreIndex)));
 	return add_size(size, mul_size(place_count(), sizeof(uint32)));
 }

@@ -27,7 +27,7 @@
 #include "collector.h"
 #include "recent_shared.h"
 
-#define PLACES 64				/* five roles that poll, each of the areas */
+#define PLACES 32				/* two roles that poll, each of the areas */
 #define PLACE_BYTES 32768
 
 /* Whose rows these are. */

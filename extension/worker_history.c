@@ -12,11 +12,13 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_extension_d.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
+#include "storage/lmgr.h"
 #include "storage/shmem.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
@@ -96,6 +98,21 @@ glperf_history_run(TimestampTz now, TimestampTz due)
 	return now + wait_s * INT64CONST(1000000);
 }
 
+/*
+ * Does the extension exist in this database?  If so, it stays until the
+ * transaction ends: dropping it waits for a lock that is taken here.
+ */
+static bool
+hold_extension(void)
+{
+	Oid			extension = get_extension_oid("glperf", true);
+
+	if (!OidIsValid(extension))
+		return false;
+	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	return get_extension_oid("glperf", true) == extension;
+}
+
 /* One run. */
 void
 glperf_history_main(Datum arg)
@@ -107,17 +124,17 @@ glperf_history_main(Datum arg)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	if (OidIsValid(get_extension_oid("glperf", true)))
+	if (hold_extension())
 	{
+		PushActiveSnapshot(GetTransactionSnapshot());
 		if (SPI_connect() != SPI_OK_CONNECT)
 			elog(ERROR, "SPI_connect failed");
 		pgstat_report_activity(STATE_RUNNING, "SELECT glperf.snapshot()");
 		if (SPI_execute("SELECT glperf.snapshot()", false, 0) != SPI_OK_SELECT)
 			elog(ERROR, "glperf.snapshot() failed");
 		SPI_finish();
+		PopActiveSnapshot();
 	}
-	PopActiveSnapshot();
 	CommitTransactionCommand();
 	shared->failures = 0;
 	proc_exit(0);

@@ -16,6 +16,7 @@ $node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'pg_stat_statements'
 autovacuum = off
+max_connections = 40
 });
 $node->start;
 $node->safe_psql('postgres', q{

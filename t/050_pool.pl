@@ -247,7 +247,9 @@ start_app(q{
 settings = dict(declared); settings['pool_recycle'] = -1
 cycle(engine(**settings), 4)});
 wait_open(4);
+query('UPDATE glperf.pool SET pool_recycle_s = 3600');
 is(query($broken), 'none', 'not recycling shows only with time');
+query('UPDATE glperf.pool SET pool_recycle_s = 4');
 ok(comes_to('connection_age warning'), 'pool_recycle not kept');
 ok(comes_to('connection_age critical'), 'nor long after');
 is(query("SELECT used_past_recycle FROM glperf.pool_conformance
@@ -263,7 +265,9 @@ stop_app();
 start_app(q{
 e = engine(**declared); c = e.connect(); c.execute(text("SELECT 1"))});
 wait_open(1, 'idle in transaction');
+query('UPDATE glperf.pool SET pool_timeout_s = 3600');
 is(query($broken), 'none', 'a moment in a transaction is nothing');
+query('UPDATE glperf.pool SET pool_timeout_s = 1');
 ok(comes_to('idle_in_transaction warning'),
 	'but longer than clients wait for a connection');
 stop_app();

@@ -194,7 +194,7 @@ my @queue = map {
 $node->poll_query_until('postgres',
 	"SELECT count(*) = 80 FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
 is(query(q{
-SET statement_timeout = '5s';
+SET statement_timeout = '20s';
 SELECT waiters FROM glperf.blocking_roots}), '80',
 	'eighty in one queue, one root, in time');
 query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity

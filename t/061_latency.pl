@@ -127,6 +127,10 @@ SET max_parallel_workers_per_gather = 2;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 SELECT sum(v) AS parallel_one FROM t;
 });
+like($node->safe_psql('postgres', q{
+SET max_parallel_workers_per_gather = 2;
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+EXPLAIN SELECT sum(v) AS parallel_one FROM t}), qr/Parallel/, 'a query that is parallel');
 for my $case (
 	[ 'prepared statements', '%AS prepared_one%' => 3 ],
 	[ 'a function', '%calls_a_function%' => 1 ],

@@ -143,6 +143,10 @@ SELECT l.calls, l.errors FROM glperf.statement_latency() l
 JOIN pg_stat_statements p USING (userid, dbid, queryid, toplevel) WHERE p.query LIKE 'SELECT raises()'}),
 	'', 'pg_stat_statements knows nothing of statements that only failed');
 is( $node->safe_psql('postgres', q{
+SELECT l.calls, l.errors FROM glperf.statement_latency() l
+JOIN pg_stat_statements p USING (userid, dbid, queryid, toplevel) WHERE p.query LIKE 'SELECT catches()%'}),
+	'2|0', 'statements whose errors were handled have not failed');
+is( $node->safe_psql('postgres', q{
 SELECT sum(errors) > 0, bool_and(calls >= errors) FROM glperf.statement_latency()}),
 	't|t', 'calls include errors');
 

@@ -37,6 +37,9 @@ sub statements
 is( $node->safe_psql('postgres', q{
 SELECT sum(allocated_size) BETWEEN 12 * 1024^2 AND 16 * 1024^2 FROM pg_shmem_allocations WHERE name LIKE 'glperf %'}),
 	't', 'at most 16 MB for 5,000 statements');
+is( $node->safe_psql('postgres', q{
+SELECT allocated_size <= 5000 * 2048 FROM pg_shmem_allocations WHERE name = 'glperf statements'}),
+	't', 'of which each takes at most 2 kB, with its share of the index');
 
 # Failure proved: 20,000 statements in a table of 5,000 lose counts, or the
 # application hears of it.
@@ -76,7 +79,10 @@ $node->poll_query_until('postgres', "SELECT ($its_pid) IS NOT NULL");
 my $pid = $node->safe_psql('postgres', $its_pid);
 kill 'KILL', $pid;
 $sleeper->finish;
-ok($node->poll_query_until('postgres', 'SELECT 1', '1'), 'the server is back');
+# the entry of a killed backend stays until shared memory is made anew
+ok( $node->poll_query_until('postgres',
+		"SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)"),
+	'the server is back');
 is( $node->safe_psql('postgres', 'SELECT preloaded, statements < 100 FROM glperf.collector_status()'),
 	't|t', 'the collector, too, and it is empty');
 $node->safe_psql('postgres', 'SELECT count(*) AS after_crash FROM t');

@@ -13,6 +13,7 @@ $node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'pg_stat_statements, glperf'
 autovacuum = off
+max_connections = 40
 glperf.wait_interval = 20ms
 });
 $node->start;
@@ -114,6 +115,9 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'b', has_streaming => 1);
 $standby->start;
 $node->wait_for_catchup($standby);
+$standby->poll_query_until('postgres',
+	'SELECT worker_pid IS NOT NULL FROM glperf.collector_status()')
+  or die 'no worker on the standby';
 is( $standby->safe_psql('postgres', q{
 SELECT count(*) FROM t;
 SELECT calls > 0 FROM glperf.database_latency() WHERE is_total;

@@ -16,6 +16,7 @@ my $node = GlperfNode::start('history', preload => 'pg_stat_statements,glperf',
 	init => { allows_streaming => 1 },
 	conf => q{
 log_min_messages = debug1
+max_connections = 40
 });
 $node->safe_psql('postgres', q{
 CREATE TABLE t (a int);
