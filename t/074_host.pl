@@ -137,15 +137,16 @@ files("$top/calm",
 	'proc/diskstats' => disk_line(8, 0, 'sda', 1200, 2400, 1300, 3900, 110)
 	  . disk_line(8, 1, 'sda1', 900, 1800, 900, 2700, 90),
 	'proc/net/dev' => net_file(1500, 1100));
+# so much that it is too much for a minute, should the machine be that late
 machine("$top/busy");
 files("$top/busy",
 	'proc/stat' => stat_file(1000 + 600, 9000 + 100, 100 + 300),
 	'proc/meminfo' => "MemTotal: 1000000 kB\nMemAvailable: 50000 kB\n",
 	'proc/vmstat' => "oom_kill 3\n",
 	'proc/diskstats' =>
-	  disk_line(8, 0, 'sda', 1200, 2000 + 200 * 7, 21000, 3000 + 20000 * 30, 900)
+	  disk_line(8, 0, 'sda', 1200, 2000 + 200 * 7, 2_001_000, 3000 + 2_000_000 * 30, 900)
 	  . disk_line(8, 1, 'sda1', 900, 1800, 900, 2700, 90),
-	'proc/net/dev' => net_file(1000, 500_001_000));
+	'proc/net/dev' => net_file(1000, 50_000_001_000));
 
 my $all = q{SELECT string_agg(metric || ' ' || object || ' ' || status, E'\n'
 	ORDER BY metric COLLATE "C", object) FROM glperf.host
@@ -210,17 +211,17 @@ is(after_change('quiet', 'busy', row('disk_write_latency', 'disk sda')),
 is(after_change('quiet', 'busy',
 		row('disk_operations', 'disk sda',
 			'round((value * window_s)::numeric, 3)')),
-	'20200.000', 'operations per second');
+	'2000200.000', 'operations per second');
 is(after_change('quiet', 'busy',
 		row('disk_bytes', 'disk sda', 'round((value * window_s)::numeric)')),
-	20200 * 8 * 512, 'bytes per second');
+	2_000_200 * 8 * 512, 'bytes per second');
 is(after_change('quiet', 'busy',
 		row('iops', 'disk sda', 'round((value * window_s)::numeric, 3)')),
-	'673.333', 'iops is a share of what the guide has provisioned');
+	'66673.333', 'iops is a share of what the guide has provisioned');
 is(after_change('quiet', 'busy',
 		row('network_bytes', 'interface eth0',
 			'round((value * window_s)::numeric)')),
-	500_000_000, 'the busier direction of the network, without the local one');
+	50_000_000_000, 'the busier direction of the network, without the local one');
 is(after_change('quiet', 'busy',
 		q{SELECT message LIKE '% of 1.0 Gbit/s over %' FROM glperf.host
 		WHERE metric = 'network'}),
