@@ -329,6 +329,9 @@ conclude(GlperfAdvice *advice)
 				 statement->planned[0].harvest.temporary)
 			statement->reason = "reads a temporary table, whose indexes are up to the session that makes it";
 		else if (!statement->planned[0].harvest.big &&
+				 statement->planned[0].harvest.own)
+			statement->reason = "reads tables of glperf, which bring their own indexes";
+		else if (!statement->planned[0].harvest.big &&
 				 statement->planned[0].harvest.catalog)
 			statement->reason = "reads system catalogs, whose indexes are fixed";
 		else if (!statement->planned[0].harvest.big)

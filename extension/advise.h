@@ -310,4 +310,7 @@ extern void glperf_risk_grade(GlperfAdvice *advice,
 /* advise_report.c: from a selection to recommendations with reasons. */
 extern void glperf_advise_report(GlperfAdvice *advice);
 
+/* Time for people, in the unit that suits it. */
+extern char *glperf_format_ms(double ms);
+
 #endif							/* GLPERF_ADVISE_H */

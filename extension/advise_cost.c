@@ -337,9 +337,10 @@ mark_supported(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 
 /* Why a statement has no plan, for people. */
 static char *
-failure_reason(const GlperfFailure *failure, const GlperfInstance *instance,
+failure_reason(const GlperfFailure *failure, const GlperfWorkItem *item,
 			   List *temp_tables)
 {
+	const GlperfInstance *instance = &item->instances[0];
 	char	   *temp_table = NULL;
 
 	if (failure->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
@@ -357,6 +358,8 @@ failure_reason(const GlperfFailure *failure, const GlperfInstance *instance,
 	if (failure->sqlerrcode == ERRCODE_UNDEFINED_TABLE)
 		return psprintf("%s: it was dropped or temporary, or is not in the search_path %s",
 						failure->message, instance->search_path);
+	if (item->nested && glperf_statement_type_error(failure->sqlerrcode))
+		return "runs inside a function, with variables whose types are not known here";
 	return failure->message;
 }
 
@@ -394,8 +397,7 @@ glperf_advise_harvest(GlperfAdvice *advice)
 		{
 			statement->outcome = GLPERF_NOT_ANALYSABLE;
 			statement->reason = failure_reason(&failure,
-											   &item->instances[0],
-											   temp_tables);
+											   item, temp_tables);
 			continue;
 		}
 		mark_supported(advice, statement);

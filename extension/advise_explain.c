@@ -20,6 +20,7 @@
 #include "utils/syscache.h"
 
 #include "sandbox.h"
+#include "trees.h"
 
 PG_FUNCTION_INFO_V1(glperf_advice_plans);
 PG_FUNCTION_INFO_V1(glperf_advice_rivals);
@@ -159,6 +160,7 @@ put_plan(ReturnSetInfo *rsinfo, GlperfAdvice *advice, int rank,
 	values[10] = before ? Float8GetDatum(before->cost) : (Datum) 0;
 	values[11] = Float8GetDatum(scan->cost);
 	values[12] = Float8GetDatum(planned->base_planner_cost);
+	nulls[13] = planned->after_cost < 0;
 	values[13] = Float8GetDatum(planned->after_cost);
 	if (rsinfo->setDesc->natts != lengthof(values))
 		elog(ERROR, "unexpected result type of advice_plans()");
@@ -303,6 +305,28 @@ megabytes(double bytes)
 	return psprintf("%.1f MB", bytes / 1048576.0);
 }
 
+/*
+ * What the rival would save against the recommended index, on the statements
+ * that this one helps, upkeep not off.
+ */
+static char *
+saving_of_rival(const GlperfRecommendation *rec, const Rival *rival,
+				double least)
+{
+	double		saves = rec->benefit + rival->saving;
+	double		pct = 100 * fabs(rival->saving) / Max(rec->benefit, 1e-9);
+
+	if (fabs(rival->saving) <= least)
+		return psprintf("saves as much, %s a day",
+						glperf_format_ms(rec->benefit));
+	if (saves <= least)
+		return psprintf("saves nothing, where the recommended one saves %s a day",
+						glperf_format_ms(rec->benefit));
+	return psprintf("saves %.*f %% %s than the recommended one, %s a day",
+					pct < 9.5 ? 1 : 0, pct, rival->saving < 0 ? "less" : "more",
+					glperf_format_ms(fabs(rival->saving)));
+}
+
 /* Why the rival lost. */
 static char *
 why_it_lost(GlperfAdvice *advice, GlperfRecommendation *rec,
@@ -311,34 +335,37 @@ why_it_lost(GlperfAdvice *advice, GlperfRecommendation *rec,
 	GlperfIndexDef *mine = advice->defs[rec->candidate];
 	GlperfIndexDef *other = advice->defs[rival->candidate];
 	double		bytes = other->pages * BLCKSZ;
-	double		upkeep = advice->write_costs[rival->candidate].ms;
+	double		upkeep = advice->write_costs[rival->candidate].ms - rec->write.ms;
 	double		least = advice->total_weight * 1e-6;
+	char	   *saving = saving_of_rival(rec, rival, least);
 
 	if (advice->options.budget >= 0 &&
 		advice->used_bytes - rec->size + bytes > advice->options.budget)
-		return psprintf("over budget: it takes %s, %s more", megabytes(bytes),
-						megabytes(bytes - rec->size));
+		return psprintf("over budget: it takes %s, %s more; it %s",
+						megabytes(bytes), megabytes(bytes - rec->size), saving);
 	if (rival->slower >= 0)
-		return psprintf("a statement would get more than %.0f %% dearer: query %lld",
+		return psprintf("makes a statement (query id %lld) dearer by more than the %.0f %% that are allowed; on all together it %s",
+						(long long) advice->statements[rival->slower].item->queryid,
 						100 * (glperf_advise_limit(advice, rival->slower) - 1),
-						(long long) advice->statements[rival->slower].item->queryid);
-	if (upkeep > rec->write.ms + least && rival->saving > -least &&
-		rival->gain < -least)
-		return psprintf("its upkeep takes %.1f ms a day more and it saves %s",
-						upkeep - rec->write.ms, rival->saving > least ?
-						psprintf("only %.1f ms a day more", rival->saving) :
-						"no more");
+						saving);
+	if (upkeep > least && rival->saving > -least && rival->gain < -least)
+		return psprintf("its upkeep takes %s a day more, and it %s",
+						glperf_format_ms(upkeep), saving);
 	if (rival->gain < -least)
-		return psprintf("saves %.1f ms a day less%s", -rival->gain,
+		return psprintf("%s%s%s", saving,
+						fabs(upkeep) <= least ? "" :
+						psprintf(", and its upkeep takes %s a day %s",
+								 glperf_format_ms(fabs(upkeep)),
+								 upkeep > 0 ? "more" : "less"),
 						glperf_index_def_covers(mine, other) ?
 						"; its columns lead the recommended one" : "");
 	if (glperf_index_def_covers(mine, other))
 		return "the recommended one does whatever it does";
 	if (bytes > rec->size)
-		return psprintf("saves no more%s and takes %s instead of %s",
-						rival->gain > least ? " that counts" : "",
+		return psprintf("%s, and takes %s on disk instead of %s", saving,
 						megabytes(bytes), megabytes(rec->size));
-	return "does about as well by the costs derived from other plans; a plan made with it did not bear that out, or came later";
+	return psprintf("%s, by costs derived from other plans; a plan made with it did not bear that out, or came later",
+					saving);
 }
 
 /* Wording a rival, inside the sandbox. */
@@ -467,11 +494,7 @@ put_statements(ReturnSetInfo *rsinfo, GlperfAdvice *advice)
 static char *
 table_name(Oid relid)
 {
-	char	   *name = get_rel_name(relid);
-
-	return name == NULL ? NULL :
-		quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-								   name);
+	return get_rel_name(relid) == NULL ? NULL : glperf_qualified_name(relid);
 }
 
 /* Tables that statements read and that got no index, for being small. */

@@ -33,9 +33,9 @@ typedef struct ReportJob
 	GlperfRecommendation *rec;
 } ReportJob;
 
-/* Time for people. */
-static char *
-format_ms(double ms)
+/* See advise.h. */
+char *
+glperf_format_ms(double ms)
 {
 	if (ms >= 2 * 3600000.0)
 		return psprintf("%.1f h", ms / 3600000.0);
@@ -167,7 +167,7 @@ give_reasons(GlperfAdvice *advice, GlperfRecommendation *rec)
 							   psprintf("helps %d statement%s, most of all: %s (%s a day, estimated cost falls to %.2g %%)",
 										rec->helped, rec->helped == 1 ? "" : "s",
 										snippet(statement->item->query),
-										format_ms(statement->weight),
+										glperf_format_ms(statement->weight),
 										100 * statement->ratio));
 	}
 	if (def->pred)
@@ -185,7 +185,7 @@ give_reasons(GlperfAdvice *advice, GlperfRecommendation *rec)
 	if (write->entries > 0)
 		rec->reasons = lappend(rec->reasons,
 							   psprintf("upkeep: about %.0f entries and %s a day%s",
-										write->entries, format_ms(write->ms),
+										write->entries, glperf_format_ms(write->ms),
 										write->hot_lost >= 1 ?
 										psprintf(", and %.0f updates a day stop being HOT",
 												 write->hot_lost) : ""));

@@ -413,6 +413,13 @@ note_columns(GlperfHarvest *harvest, const GlperfRelKeys *keys)
 	MemoryContextSwitchTo(old);
 }
 
+/* Is it one of our own, whose indexes come with the extension? */
+static bool
+is_own_table(Oid relid)
+{
+	return get_rel_namespace(relid) == get_namespace_oid("glperf", true);
+}
+
 /* Note a table of people's that is read faster than any index of it. */
 static void
 note_small(GlperfHarvest *harvest, RelOptInfo *rel, RangeTblEntry *rte)
@@ -421,7 +428,7 @@ note_small(GlperfHarvest *harvest, RelOptInfo *rel, RangeTblEntry *rte)
 
 	if (rte->relid < FirstNormalObjectId || rte->inh ||
 		(rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_MATVIEW) ||
-		rel->pages >= MIN_TABLE_BLOCKS ||
+		rel->pages >= MIN_TABLE_BLOCKS || is_own_table(rte->relid) ||
 		isAnyTempNamespace(get_rel_namespace(rte->relid)))
 		return;
 	old = MemoryContextSwitchTo(harvest->set->context);
@@ -433,7 +440,7 @@ note_small(GlperfHarvest *harvest, RelOptInfo *rel, RangeTblEntry *rte)
 static bool
 worth_indexing(RelOptInfo *rel, RangeTblEntry *rte)
 {
-	if (rte->relid < FirstNormalObjectId ||
+	if (rte->relid < FirstNormalObjectId || is_own_table(rte->relid) ||
 		isAnyTempNamespace(get_rel_namespace(rte->relid)))
 		return false;
 	if (rte->relkind == RELKIND_PARTITIONED_TABLE)
@@ -456,6 +463,7 @@ glperf_candidates_harvest(void *arg, PlannerInfo *root, RelOptInfo *rel,
 	if (rel->reloptkind != RELOPT_BASEREL)
 		return;
 	harvest->catalog |= rte->relid < FirstNormalObjectId;
+	harvest->own |= is_own_table(rte->relid);
 	harvest->temporary |= isAnyTempNamespace(get_rel_namespace(rte->relid));
 	if (!worth_indexing(rel, rte))
 	{

@@ -109,6 +109,7 @@ typedef struct GlperfHarvest
 	List	   *small;			/* Oid list of tables that are too small */
 	bool		temporary;		/* it reads a temporary table */
 	bool		catalog;		/* it reads a system catalog */
+	bool		own;			/* it reads a table of glperf's */
 	List	   *columns;		/* Oid list, relid and attnum in turn: columns
 								 * that an index of use would lead with */
 	List	   *hints;			/* char *: what would have to be done before

@@ -217,6 +217,8 @@ glperf_statement_analyse(const GlperfStatement *stmt, GlperfAnalysed *result)
 	pstate = make_parsestate(NULL);
 	pstate->p_sourcetext = stmt->text;
 	setup_parse_variable_parameters(pstate, &types, &ntypes);
+	if (stmt->variables)
+		glperf_statement_take_variables(stmt, pstate);
 	query = transformTopLevelStmt(pstate, raw);
 	check_variable_parameters(pstate, query);
 	free_parsestate(pstate);

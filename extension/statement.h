@@ -9,6 +9,7 @@
 
 #include "nodes/params.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_node.h"
 
 #include "sandbox.h"
 
@@ -21,6 +22,8 @@ typedef struct GlperfStatement
 	char	  **param_values;	/* text form, NULL for SQL NULL; or no array */
 	bool		local;			/* refuse foreign tables: planning them may
 								 * contact other servers */
+	bool		variables;		/* it ran inside a function: what is no column
+								 * is a variable of that */
 	double		rows_per_call;	/* observed, stands in for an unknown LIMIT;
 								 * <= 0 when unknown */
 } GlperfStatement;
@@ -76,6 +79,13 @@ extern bool glperf_statement_guess_types(GlperfStatement *stmt,
 										 bool (*attempt) (void *arg,
 														  GlperfFailure *failure),
 										 void *arg, GlperfFailure *failure);
+
+/*
+ * Let names that are no columns stand for parameters of open value, numbered
+ * behind those of the text; after setup_parse_variable_parameters().
+ */
+extern void glperf_statement_take_variables(const GlperfStatement *stmt,
+											ParseState *pstate);
 
 /* Could this error code come of a parameter that was taken for another type? */
 extern bool glperf_statement_type_error(int sqlerrcode);

@@ -43,7 +43,7 @@ static const char *const workload_query =
 "      AND d.setrole IN (s.userid, 0)"
 "      AND d.setdatabase IN (s.dbid, 0)"
 "    ORDER BY d.setrole <> 0 DESC, d.setdatabase <> 0 DESC LIMIT 1),"
-"  s.stats_since"
+"  s.stats_since, coalesce(NOT s.toplevel, false)"
 " FROM glperf.statement_stats() s"
 " LEFT JOIN pg_roles r ON r.oid = s.userid"
 " WHERE s.dbid = (SELECT oid FROM pg_database"
@@ -57,7 +57,7 @@ static const char *const given_query =
 "  coalesce(w.time_ms, -1), coalesce(w.rows, 0)::int8, 86400::float8,"
 "  coalesce(w.role, current_user),"
 "  coalesce(w.search_path, glperf.role_search_path(r.oid)),"
-"  NULL::timestamptz,"
+"  NULL::timestamptz, coalesce(NOT w.toplevel, false),"
 "  ARRAY(SELECT e ->> 'query' FROM jsonb_array_elements(w.samples) e"
 "        WHERE e ->> 'query' IS NOT NULL),"
 "  ARRAY(SELECT coalesce((e ->> 'seen')::int8, 1)"
@@ -65,8 +65,9 @@ static const char *const given_query =
 "        WHERE e ->> 'query' IS NOT NULL)"
 " FROM ROWS FROM (jsonb_to_recordset($1) AS"
 "   (query text, calls int8, time_ms float8, rows float8, role text,"
-"    search_path text, queryid int8, samples jsonb)) WITH ORDINALITY AS"
-"  w(query, calls, time_ms, rows, role, search_path, queryid, samples, n)"
+"    search_path text, queryid int8, toplevel bool, samples jsonb))"
+"  WITH ORDINALITY AS w(query, calls, time_ms, rows, role, search_path,"
+"    queryid, toplevel, samples, n)"
 " LEFT JOIN pg_roles r ON r.rolname = coalesce(w.role, current_user)"
 " ORDER BY n";
 
@@ -119,6 +120,7 @@ fill_item(GlperfWorkItem *item, HeapTuple row, TupleDesc desc,
 	item->role = text_column(row, desc, 8);
 	*search_path = text_column(row, desc, 9);
 	item->since = (TimestampTz) int_column(row, desc, 10);
+	item->nested = DatumGetBool(SPI_getbinval(row, desc, 11, &isnull));
 }
 
 /* The ways in which the statement ran, or its normalised text alone. */
@@ -149,6 +151,7 @@ fill_instances(GlperfWorkItem *item, const char *search_path)
 			!sample->generic ? sample->param_values : NULL;
 		instance->stmt.rows_per_call = rows_per_call;
 		instance->stmt.local = true;
+		instance->stmt.variables = item->nested;
 		instance->search_path = sample->search_path ? sample->search_path :
 			search_path;
 		instance->sampled = true;
@@ -159,12 +162,13 @@ fill_instances(GlperfWorkItem *item, const char *search_path)
 	item->instances[0].stmt.text = item->query;
 	item->instances[0].stmt.rows_per_call = rows_per_call;
 	item->instances[0].stmt.local = true;
+	item->instances[0].stmt.variables = item->nested;
 	item->instances[0].search_path = search_path;
 	item->ninstances = 1;
 }
 
 /*
- * The ways in which a statement that was handed in ran: columns 11 and 12 hold
+ * The ways in which a statement that was handed in ran: columns 12 and 13 hold
  * texts with their constants, and how often each was seen.
  */
 static void
@@ -177,9 +181,9 @@ given_instances(GlperfWorkItem *item, HeapTuple row, TupleDesc desc)
 	bool		isnull;
 	GlperfInstance whole = item->instances[0];
 
-	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 11, &isnull)),
-					  TEXTOID, -1, false, TYPALIGN_INT, &texts, NULL, &ntexts);
 	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 12, &isnull)),
+					  TEXTOID, -1, false, TYPALIGN_INT, &texts, NULL, &ntexts);
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 13, &isnull)),
 					  INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &seen,
 					  NULL, &nseen);
 	for (int i = 0; i < ntexts && i < nseen && i < GLPERF_INSTANCES; i++)
@@ -395,7 +399,7 @@ glperf_workload_given(Jsonb *statements)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("workload must be a JSON array of objects"),
-				 errhint("Each object has a member \"query\" and may have \"calls\", \"time_ms\", \"rows\", \"role\", \"search_path\" and \"queryid\".")));
+				 errhint("Each object has a member \"query\" and may have \"calls\", \"time_ms\", \"rows\", \"role\", \"search_path\", \"queryid\", \"toplevel\" and \"samples\".")));
 	argument = JsonbPGetDatum(statements);
 	given = workload_from_query(given_query, &argument);
 	check_given(given);

@@ -39,6 +39,7 @@ typedef struct GlperfWorkItem
 	double		time_ms;		/* total execution time in the window; < 0
 								 * when unknown */
 	double		rows;			/* rows returned or changed in the window */
+	bool		nested;			/* it ran inside a function */
 	TimestampTz since;			/* start of the window, 0 when unknown */
 	double		per_day;		/* factor from the window to a day */
 
@@ -76,9 +77,10 @@ extern const char *glperf_workload_constants_basis(const GlperfWorkItem *item);
  * glperf_workload_given -- the statements of a JSON array handed in
  *
  * Members are objects: query (required), calls, time_ms (of all calls
- * together), rows (the same), role, search_path, queryid, samples (texts with
- * constants, objects with query and seen).  Taken as one day's work.  Another
- * role than the caller's needs membership in it.
+ * together), rows (the same), role, search_path, queryid, toplevel (false: ran
+ * inside a function), samples (texts with constants, objects with query and
+ * seen).  Taken as one day's work.  Another role than the caller's needs
+ * membership in it.
  *
  * An object with that array as "statements" and "recorded": true adds them to
  * glperf_workload_load(); what both have becomes more of the same.

@@ -158,6 +158,26 @@ foreach my $pattern (sort keys %named)
 	is(account(qq{SELECT DISTINCT outcome || ': ' || reason FROM glperf.advised_statements() WHERE query LIKE '$like'}),
 		$named{$pattern}, "named: $pattern");
 }
+# Failure proved: variables of functions are taken for columns that do not exist.
+$node->safe_psql('postgres', q{
+CREATE FUNCTION work(wanted int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE found int; later date := '2026-03-01'; r record; few int := 3;
+BEGIN
+	SELECT count(*) INTO found FROM t WHERE c = wanted AND d > later;
+	FOR r IN SELECT id, wanted AS w FROM t WHERE c = wanted ORDER BY ts LIMIT few LOOP
+		UPDATE t SET a = r.w WHERE id = r.id AND b = 'b7';
+	END LOOP;
+END $$;
+CREATE FUNCTION plus(wanted int) RETURNS bigint LANGUAGE sql VOLATILE AS
+	$$ SELECT count(*) + wanted FROM t WHERE tm > '12:00' AND c = wanted $$;
+SET pg_stat_statements.track = 'all';
+SELECT work(7);
+SELECT plus(a) FROM generate_series(1, 2) a;
+});
+is(account(q{SELECT string_agg(outcome || coalesce(': ' || reason, ''), E'\n' ORDER BY query) FROM glperf.advised_statements()
+WHERE query ~ '\mt\M' AND query ~ 'wanted|r\.id' AND query !~ 'CREATE' AND outcome = 'not analysable'}), '', 'statements inside functions are planned');
+is(account(q{SELECT count(*) FROM glperf.advised_statements() WHERE query ~ '\mt\M' AND query ~ 'wanted|r\.id' AND query !~ 'CREATE'}), '4',
+	'... all of them');
 # as later servers normalise it
 is( $node->safe_psql('postgres', q{
 SELECT count(*) FROM glperf.advise_indexes(workload => '[{"query": "SET work_mem = $1"}, {"query": "SELEC 1"}]') \g /dev/null
