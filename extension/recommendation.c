@@ -43,7 +43,10 @@ glperf_refuse(PG_FUNCTION_ARGS)
 
 	ereport(ERROR,
 			(errcode(strcmp(condition, "ambiguous_column") == 0 ?
-					 ERRCODE_AMBIGUOUS_COLUMN : ERRCODE_UNDEFINED_OBJECT),
+					 ERRCODE_AMBIGUOUS_COLUMN :
+					 strcmp(condition, "invalid_parameter_value") == 0 ?
+					 ERRCODE_INVALID_PARAMETER_VALUE :
+					 ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("%s", message), errhint("%s", hint)));
 	PG_RETURN_NULL();			/* keep compiler quiet */
 }

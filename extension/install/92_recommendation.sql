@@ -161,7 +161,8 @@ WITH known AS (
 		r.state = 'dismissed'
 			OR (r.state IN ('no effect', 'regressed')
 				AND r.action IN ('create', 'replace', 'merge', 'drop')) AS settled,
-		CASE WHEN r.action = 'drop'
+		-- nothing is promised to get faster: what counts is space
+		CASE WHEN r.action IN ('drop', 'merge', 'reindex')
 			THEN $6 > t.warning * greatest(r.settled_size_bytes, 8192)
 			ELSE $7 > t.warning * greatest(r.settled_benefit_ms_per_day, 0)
 				AND $7 > 0
@@ -186,6 +187,9 @@ SELECT j.name,
 								   j.state, j.message)
 		WHEN j.state IN ('applied', 'verified') AND $1 IN ('create', 'replace', 'merge', 'drop')
 			THEN format('was %s before, and taken back since', j.state)
+		WHEN j.state IN ('applied', 'verified', 'no effect', 'regressed')
+			AND $1 = 'reindex'
+			THEN 'was rebuilt before, and needs it again'
 	END
 FROM judged j
 $$;
@@ -263,6 +267,38 @@ $$;
 COMMENT ON FUNCTION table_updates(text, text) IS
 'Rows updated in a table, with its partitions, and how many of those needed no new index entry (HOT): a JSON array of two counters.';
 
+CREATE FUNCTION refuse(condition text, message text, hint text) RETURNS text
+LANGUAGE c VOLATILE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'glperf_refuse';
+COMMENT ON FUNCTION refuse(text, text, text) IS
+'Raises an error; for functions in SQL. condition: undefined_object, ambiguous_column or invalid_parameter_value.';
+
+CREATE FUNCTION recommendation_check(snapshot uuid, source text, action text)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE
+	WHEN NOT EXISTS (SELECT FROM glperf.recommendation_snapshot s
+					 WHERE s.id = $1)
+		THEN glperf.refuse('undefined_object',
+			format('there is no snapshot "%s"', $1),
+			'Take one with glperf.recommendation_begin(), in the same transaction.')
+	WHEN NOT coalesce($2 IN ('statistics', 'file', 'log'), false)
+		THEN glperf.refuse('invalid_parameter_value',
+			format('"%s" is no source of recommendations', $2),
+			'A source is statistics, file or log.')
+	WHEN NOT coalesce($3 IN ('create', 'replace', 'merge', 'drop', 'reindex',
+							 'analyze', 'create statistics'), false)
+		THEN glperf.refuse('invalid_parameter_value',
+			format('"%s" is no action of a recommendation', $3),
+			'See the column action of glperf.advise_indexes().')
+	END IS NULL
+$$;
+COMMENT ON FUNCTION recommendation_check(uuid, text, text) IS
+'Refuses what cannot be recorded: an unknown snapshot, source or action. Errors: undefined_object, invalid_parameter_value.';
+
 CREATE FUNCTION record_recommendation(snapshot uuid, source text, action text,
 	schema_name text, table_name text, index_name text, ddl text,
 	undo_ddl text, queryids int8[], size_bytes int8,
@@ -271,6 +307,7 @@ CREATE FUNCTION record_recommendation(snapshot uuid, source text, action text,
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+SELECT glperf.recommendation_check($1, $2, $3);
 UPDATE glperf.recommendation_snapshot s
 SET table_updates = s.table_updates || jsonb_build_object(
 	format('%I.%I', $4, $5), glperf.table_updates($4, $5))
@@ -281,7 +318,8 @@ INSERT INTO glperf.recommendation AS r
 	 write_cost_ms_per_day, benefit_pct, confidence, reasons,
 	 before_snapshot)
 SELECT m.name, $3, $4, $5, $6, m.state, ARRAY[$2], $7, $8,
-	array_remove($9, 0::int8), $10, $11, $12, $13, $14, coalesce($15, '{}'), $1
+	coalesce(array_remove($9, 0::int8), '{}'), $10, $11, $12, $13, $14,
+	coalesce($15, '{}'), $1
 FROM glperf.recommendation_match($3, $4, $5, $6, $2, $10, $11) m
 ON CONFLICT (name) DO UPDATE
 SET last_seen_at = excluded.last_seen_at, runs = r.runs + 1;
@@ -291,7 +329,8 @@ SET state = 'proposed',
 	state_since_at = CASE WHEN r.state = 'proposed' THEN r.state_since_at
 		ELSE clock_timestamp() END,
 	sources = array_append(array_remove(r.sources, $2), $2),
-	ddl = $7, undo_ddl = $8, queryids = array_remove($9, 0::int8),
+	ddl = $7, undo_ddl = $8,
+	queryids = coalesce(array_remove($9, 0::int8), '{}'),
 	size_bytes = $10, benefit_ms_per_day = $11, write_cost_ms_per_day = $12,
 	benefit_pct = $13, confidence = $14, reasons = coalesce($15, '{}'),
 	applied_at = NULL, verified_at = NULL, mean_before_ms = NULL,
@@ -303,13 +342,14 @@ WHERE r.name = m.name AND NOT m.is_suppressed;
 SELECT glperf.recommendation_name($3, $4, $5, $6)
 $$;
 COMMENT ON FUNCTION record_recommendation(uuid, text, text, text, text, text, text, text, int8[], int8, float8, float8, float8, text, text[]) IS
-'Notes that a run over a source proposed this, with the snapshot of recommendation_begin(); returns its name. Needs INSERT, SELECT and UPDATE on glperf.recommendation.';
+'Notes that a run over a source proposed this, with the snapshot of recommendation_begin(); returns its name. Needs INSERT, SELECT and UPDATE on glperf.recommendation. Errors: those of recommendation_check().';
 
 CREATE FUNCTION recommendation_end(snapshot uuid, source text, names text[])
 RETURNS int8
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+SELECT glperf.recommendation_check($1, $2, 'create');
 WITH gone AS (
 	SELECT g.name, g.is_in_place
 	FROM glperf.recommendations_gone($2, $3) g
@@ -343,6 +383,7 @@ RETURNS int8
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+SELECT glperf.recommendation_check($1, 'statistics', 'create');
 WITH noted AS (
 	UPDATE glperf.recommendation_snapshot s
 	SET table_updates = s.table_updates || coalesce((
@@ -361,13 +402,6 @@ SELECT count(*) FROM changed
 $$;
 COMMENT ON FUNCTION recommendation_applied(uuid, text[]) IS
 'Notes that recommendations were carried out, with a snapshot of recommendation_begin() taken after that; returns how many are known.';
-
-CREATE FUNCTION refuse(condition text, message text, hint text) RETURNS text
-LANGUAGE c VOLATILE STRICT
-SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'glperf_refuse';
-COMMENT ON FUNCTION refuse(text, text, text) IS
-'Raises an error; for functions in SQL. condition: undefined_object or ambiguous_column.';
 
 CREATE FUNCTION recommendation_named(name text) RETURNS text
 LANGUAGE sql STABLE
@@ -430,7 +464,7 @@ REVOKE ALL ON FUNCTION recommendation_name(text, text, text, text),
 	recommendation_in_place(text, text, text, text),
 	recommendation_match(text, text, text, text, text, int8, float8),
 	recommendations_gone(text, text[]), recommendation_begin(),
-	table_updates(text, text),
+	table_updates(text, text), recommendation_check(uuid, text, text),
 	record_recommendation(uuid, text, text, text, text, text, text, text,
 		int8[], int8, float8, float8, float8, text, text[]),
 	recommendation_end(uuid, text, text[]),
@@ -441,7 +475,7 @@ GRANT EXECUTE ON FUNCTION recommendation_name(text, text, text, text),
 	recommendation_in_place(text, text, text, text),
 	recommendation_match(text, text, text, text, text, int8, float8),
 	recommendations_gone(text, text[]), recommendation_begin(),
-	table_updates(text, text),
+	table_updates(text, text), recommendation_check(uuid, text, text),
 	record_recommendation(uuid, text, text, text, text, text, text, text,
 		int8[], int8, float8, float8, float8, text, text[]),
 	recommendation_end(uuid, text, text[]),

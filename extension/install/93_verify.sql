@@ -68,7 +68,8 @@ CREATE FUNCTION recommendation_effect(name text,
 	OUT calls_before int8, OUT calls_after int8, OUT mean_before_ms float8,
 	OUT mean_after_ms float8, OUT blocks_before float8,
 	OUT blocks_after float8, OUT drift_ratio float8,
-	OUT change_ms_per_day float8, OUT verdict text, OUT message text)
+	OUT change_ms_per_day float8, OUT verdict text, OUT message text,
+	OUT before_from_at timestamptz)
 RETURNS SETOF record
 LANGUAGE sql VOLATILE ROWS 50
 SET search_path = pg_catalog, pg_temp
@@ -79,9 +80,11 @@ WITH rec AS MATERIALIZED (
 			/ 86400 AS days
 	FROM glperf.recommendation r
 	JOIN glperf.recommendation_snapshot s ON s.id = r.after_snapshot
-	WHERE r.name = $1
+	WHERE r.name = glperf.recommendation_named($1)
 ), lim AS MATERIALIZED (
 	SELECT max(t.warning) FILTER (WHERE t.id = 'verify_calls') AS calls,
+		interval '1 day' * max(t.warning) FILTER (WHERE t.id = 'index_evidence')
+			AS evidence,
 		1 - max(t.warning) FILTER (WHERE t.id = 'statement_change') / 100
 			AS gain,
 		1 + max(t.critical) FILTER (WHERE t.id = 'statement_change') / 100
@@ -97,12 +100,39 @@ WITH rec AS MATERIALIZED (
 ), own AS MATERIALIZED (
 	SELECT glperf.relations_over(rec.schema_name, rec.table_name) AS names
 	FROM rec
+), recent AS MATERIALIZED (
+	-- before: as long before the first snapshot as has passed since the second,
+	-- a day at least, and not from before the last change that we know of
+	SELECT h.role, h.queryid, h.toplevel, sum(h.calls)::int8 AS calls,
+		sum(h.total_ms) / sum(h.calls) AS mean,
+		min(h.taken_at - make_interval(secs => h.window_s)) AS from_at,
+		glperf.histogram_sum(h.cells) AS cells
+	FROM rec
+	JOIN glperf.recommendation_snapshot b ON b.id = rec.before_snapshot
+	CROSS JOIN lim
+	JOIN glperf.history_statement h ON h.taken_at <= b.taken_at
+		AND h.taken_at > b.taken_at - lim.evidence
+		AND h.taken_at - make_interval(secs => h.window_s) >= greatest(
+			b.taken_at - least(lim.evidence,
+				greatest(interval '1 day', clock_timestamp() - rec.taken_at)),
+			(SELECT max(o.applied_at) FROM glperf.recommendation o
+			 WHERE o.applied_at < b.taken_at))
+	WHERE h.database = current_database()
+		-- what failed took another time
+		AND coalesce(h.errors, 0) = 0
+	GROUP BY 1, 2, 3
+	HAVING sum(h.calls) >= max(lim.calls)
 ), counted AS MATERIALIZED (
-	-- before: until the first snapshot; after: since the second
+	-- else until the first snapshot; after: since the second
 	SELECT s.userid, s.queryid, s.query, t.tables, t.written,
-		s.queryid = ANY (rec.queryids) AS advised,
-		b.calls AS calls_b, b.total_time_ms / nullif(b.calls, 0) AS mean_b,
-		b.spread / nullif(b.calls, 0) AS var_b,
+		s.queryid = ANY (rec.queryids) AS advised, h.from_at,
+		coalesce(h.calls, b.calls) AS calls_b,
+		coalesce(h.mean, b.total_time_ms / nullif(b.calls, 0)) AS mean_b,
+		CASE WHEN h.calls IS NULL THEN b.spread / nullif(b.calls, 0)
+			-- no histogram: at least as wide as an exponential distribution
+			ELSE coalesce(v.variance,
+				greatest(b.spread / nullif(b.calls, 0), h.mean ^ 2))
+		END AS var_b,
 		b.blocks / nullif(b.calls, 0)::float8 AS blocks_b,
 		d.calls AS calls_a,
 		d.time_ms / nullif(d.calls, 0) AS mean_a,
@@ -118,7 +148,8 @@ WITH rec AS MATERIALIZED (
 				OR s.stats_since > rec.taken_at OR b.calls > a.calls
 				OR (b.calls IS NOT NULL AND a.calls IS NULL)
 				THEN 'its counters were reset, or it was evicted, in between'
-			WHEN b.calls IS NULL THEN 'it did not run before'
+			WHEN b.calls IS NULL AND h.calls IS NULL
+				THEN 'it did not run before'
 		END AS lost
 	FROM rec
 	CROSS JOIN glperf.statement_stats(true, false) s
@@ -128,6 +159,17 @@ WITH rec AS MATERIALIZED (
 	LEFT JOIN glperf.recommendation_counter a
 		ON a.snapshot = rec.after_snapshot AND a.queryid = s.queryid
 			AND a.userid = s.userid AND a.toplevel = s.toplevel
+	LEFT JOIN recent h ON h.role = pg_get_userbyid(s.userid)
+		AND h.queryid = s.queryid AND h.toplevel = s.toplevel
+	CROSS JOIN LATERAL (
+		-- the middle of a cell stands for what is in it
+		SELECT sum(u.n * m.ms ^ 2) / sum(u.n) - (sum(u.n * m.ms) / sum(u.n)) ^ 2
+			AS variance
+		FROM unnest(h.cells) WITH ORDINALITY u(n, cell)
+		CROSS JOIN LATERAL (
+			SELECT (glperf.latency_bound_ms(u.cell::int4)
+				+ glperf.latency_bound_ms(u.cell::int4 - 1)) / 2 AS ms) m
+		WHERE u.n > 0) v
 	CROSS JOIN LATERAL (
 		SELECT s.calls - coalesce(a.calls, 0) AS calls,
 			s.total_time_ms - coalesce(a.total_time_ms, 0) AS time_ms,
@@ -182,8 +224,10 @@ SELECT j.queryid, coalesce(r.rolname, j.userid::text)::text, j.query,
 	CASE
 		WHEN j.advised THEN 'advised'
 		WHEN j.written && own.names THEN 'writes'
-		WHEN rec.action NOT IN ('create', 'replace', 'merge') OR j.verdict NOT IN ('faster', 'slower')
-			THEN 'reads'
+		-- a merge is for no statement in particular, but for all of these
+		WHEN rec.action NOT IN ('create', 'replace', 'merge')
+			OR j.verdict = 'unknown'
+			OR (j.verdict = 'same' AND rec.action <> 'merge') THEN 'reads'
 		WHEN format('%I.%I', rec.schema_name, rec.index_name) = ANY (
 				glperf.statement_indexes(j.userid,
 					glperf.role_search_path(j.userid), j.query)) THEN 'uses'
@@ -192,14 +236,14 @@ SELECT j.queryid, coalesce(r.rolname, j.userid::text)::text, j.query,
 	j.calls_b, j.calls_a, j.mean_b, j.mean_a, j.blocks_b, j.blocks_a, j.drift,
 	CASE WHEN j.verdict <> 'unknown'
 		THEN (j.mean_a - j.expected) * j.calls_a / rec.days END,
-	j.verdict, j.message
+	j.verdict, j.message, j.from_at
 FROM judged j CROSS JOIN rec CROSS JOIN own
 LEFT JOIN pg_roles r ON r.oid = j.userid
 UNION ALL
 SELECT a.queryid, coalesce(r.rolname, a.userid::text)::text, NULL, 'advised',
 	b.calls, 0, b.total_time_ms / nullif(b.calls, 0), NULL,
 	b.blocks / nullif(b.calls, 0)::float8, NULL, NULL, NULL, 'unknown',
-	'pg_stat_statements has no entry for it any more'
+	'pg_stat_statements has no entry for it any more', NULL
 FROM rec
 JOIN glperf.recommendation_counter a
 	ON a.snapshot = rec.after_snapshot AND a.queryid = ANY (rec.queryids)
@@ -211,7 +255,7 @@ WHERE NOT EXISTS (SELECT FROM counted c
 				  WHERE c.queryid = a.queryid AND c.userid = a.userid)
 $$;
 COMMENT ON FUNCTION recommendation_effect(text) IS
-'Statements that name the table of an applied recommendation, or that it was for, compared before and after: mean time and shared blocks per call until the snapshot before it was applied, and since the one after. link: advised (it is for this statement), writes (it writes the table), uses (its plan has the new index), reads (it names the table). drift_ratio: by how much all statements on other tables got slower or faster meanwhile, which is taken off; 1 when fewer than three say. verdict: faster or slower when the mean time differs by more than threshold statement_change and by more than chance (three standard errors, or one if blocks agree), same, or unknown with the reason in message: fewer calls than threshold verify_calls, counters reset or evicted. change_ms_per_day: negative is a saving.';
+'Statements that name the table of an applied recommendation, or that it was for, compared before and after: mean time and shared blocks per call before it was applied and since. Before is what glperf.history_statement holds of the time before, where it holds calls enough: as long as has passed since, a day at least, at most the days of threshold index_evidence, and nothing from before an earlier recommendation was applied; before_from_at says from when on. Otherwise, and for blocks always, it is all from when the counters began, and before_from_at is NULL. link: advised (it is for this statement), writes (it writes the table), uses (its plan has the new index), reads (it names the table). drift_ratio: by how much all statements on other tables got slower or faster meanwhile, which is taken off; 1 when fewer than three say. verdict: faster or slower when the mean time differs by more than threshold statement_change and by more than chance (three standard errors, or one if blocks agree), same, or unknown with the reason in message: fewer calls than threshold verify_calls, counters reset or evicted. change_ms_per_day: negative is a saving.';
 
 CREATE FUNCTION recommendation_verdict(name text,
 	OUT state text, OUT message text, OUT mean_before_ms float8,
@@ -225,8 +269,10 @@ WITH rec AS MATERIALIZED (
 		b.table_updates -> k.name AS upd_b,
 		a.table_updates -> k.name AS upd_a,
 		glperf.table_updates(r.schema_name, r.table_name) AS upd_n,
-		glperf.recommendation_in_place(r.action, r.schema_name, r.table_name,
-									   r.index_name) AS in_place,
+		-- an index that was rebuilt is there when it can be used
+		glperf.recommendation_in_place(
+			CASE r.action WHEN 'reindex' THEN 'create' ELSE r.action END,
+			r.schema_name, r.table_name, r.index_name) AS in_place,
 		CASE WHEN r.action IN ('create', 'replace', 'merge') THEN (
 			SELECT sum(pg_stat_get_numscans(p.relid))::int8
 			FROM pg_class c
@@ -244,11 +290,14 @@ WITH rec AS MATERIALIZED (
 	LEFT JOIN glperf.recommendation_snapshot a ON a.id = r.after_snapshot
 	CROSS JOIN LATERAL (
 		SELECT format('%I.%I', r.schema_name, r.table_name) AS name) k
-	WHERE r.name = $1
+	WHERE r.name = glperf.recommendation_named($1)
 ), effect AS MATERIALIZED (
-	SELECT e.* FROM glperf.recommendation_effect($1) e
+	SELECT e.* FROM rec
+	CROSS JOIN LATERAL glperf.recommendation_effect(rec.name) e
 	WHERE e.link <> 'reads'
-		OR (SELECT rec.action FROM rec) NOT IN ('create', 'replace', 'merge')
+		OR rec.action NOT IN ('create', 'replace', 'merge')
+		-- a statement may miss what was dropped
+		OR (rec.action IN ('replace', 'merge') AND e.verdict = 'slower')
 ), sums AS MATERIALIZED (
 	SELECT count(*) FILTER (WHERE e.verdict = 'faster') AS faster,
 		count(*) FILTER (WHERE e.verdict = 'slower') AS slower,
@@ -285,13 +334,14 @@ WITH rec AS MATERIALIZED (
 				OR s.known = 0 THEN 'unknown'
 			WHEN s.loss > s.gain THEN 'regressed'
 			-- a change that comes from elsewhere is no merit of the index
-			WHEN rec.action IN ('create', 'replace', 'merge') AND rec.scans = 0 AND NOT rec.reset
+			-- these promise that nothing gets slower, and no more
+			WHEN rec.action IN ('merge', 'drop', 'reindex') THEN 'verified'
+			WHEN rec.action IN ('create', 'replace') AND rec.scans = 0 AND NOT rec.reset
 				AND s.known_readers > 0 THEN 'no effect'
 			WHEN s.gain > s.loss
-				AND (rec.action NOT IN ('create', 'replace', 'merge') OR rec.scans > 0)
+				AND (rec.action NOT IN ('create', 'replace') OR rec.scans > 0)
 				THEN 'verified'
-			WHEN rec.action = 'drop' THEN 'verified'
-			WHEN rec.action IN ('create', 'replace', 'merge') AND s.known_readers = 0 THEN 'unknown'
+			WHEN rec.action IN ('create', 'replace') AND s.known_readers = 0 THEN 'unknown'
 			ELSE 'no effect'
 		END AS state
 	FROM rec, sums s
@@ -300,6 +350,7 @@ SELECT d.state,
 	CASE
 		WHEN rec.in_place IS FALSE THEN CASE rec.action
 			WHEN 'drop' THEN 'the index is there again'
+			WHEN 'reindex' THEN 'the index is broken again, or gone'
 			ELSE 'the index is not there any more' END
 		WHEN NOT rec.has_counters THEN
 			'no counters of this server were noted before and when it was applied'
@@ -327,7 +378,7 @@ SELECT d.state,
 FROM decided d, rec, sums s, hot
 $$;
 COMMENT ON FUNCTION recommendation_verdict(text) IS
-'What an applied recommendation brought, from recommendation_effect(): verified (keep it: more was saved than lost; a drop: nothing got slower), no effect (its statements ran, and nothing changed or the index was not scanned), regressed (more was lost than saved), or unknown with the reason in message. Changes nothing.';
+'What an applied recommendation brought, from recommendation_effect(): verified (keep it: more was saved than lost; a drop, merge or reindex: nothing got slower), no effect (its statements ran, and nothing changed or the index was not scanned), regressed (more was lost than saved), or unknown with the reason in message. Changes nothing. name is that of glperf.recommendation, or of the index. Errors: undefined_object, ambiguous_column.';
 
 CREATE FUNCTION verify_recommendations(
 	OUT name text, OUT old_state text, OUT state text, OUT verdict text,

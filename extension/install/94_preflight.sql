@@ -189,27 +189,30 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 WITH target AS MATERIALIZED (
 	SELECT t.command, t.schema_name,
-		CASE WHEN t.command = 'drop index' THEN r.relname::text
-			ELSE t.table_name END AS table_name
+		CASE WHEN t.command = 'create index' THEN t.table_name
+			ELSE r.relname::text END AS table_name,
+		-- of a rebuild it is what that frees, and what is there bounds it
+		CASE WHEN t.command = 'reindex' THEN pg_relation_size(c.oid)
+			ELSE $2 END AS size_bytes
 	FROM glperf.ddl_target($1) t
 	LEFT JOIN pg_namespace n ON n.nspname = t.schema_name
 	LEFT JOIN pg_class c ON c.relnamespace = n.oid
-		AND c.relname = t.index_name AND t.command = 'drop index'
+		AND c.relname = t.index_name AND t.command <> 'create index'
 	LEFT JOIN pg_index i ON i.indexrelid = c.oid
 	LEFT JOIN pg_class r ON r.oid = i.indrelid
-	WHERE t.is_concurrent AND t.command IN ('create index', 'drop index')
+	WHERE t.is_concurrent AND t.command IN ('create index', 'drop index', 'reindex')
 )
-SELECT p.* FROM target t, glperf.preflight_space($2) p
-WHERE t.command = 'create index'
+SELECT p.* FROM target t, glperf.preflight_space(t.size_bytes) p
+WHERE t.command <> 'drop index'
 UNION ALL
 SELECT p.* FROM target t, glperf.preflight_table(t.schema_name, t.table_name,
 	t.command = 'drop index', $3) p
 UNION ALL
-SELECT p.* FROM target t, glperf.preflight_replication($2) p
-WHERE t.command = 'create index'
+SELECT p.* FROM target t, glperf.preflight_replication(t.size_bytes) p
+WHERE t.command <> 'drop index'
 $$;
 COMMENT ON FUNCTION apply_preflight(text, int8, float8) IS
-'What glperf-advisor --apply asks before it runs a step that builds or drops an index CONCURRENTLY; no rows for other steps. size_bytes: expected size of the index. status: ok, warning, refuse (do not run it now) or unknown. check_id: disk_space, wal_space, table_busy, old_transaction, prepared_transaction, replica_lag, replica_slot.';
+'What glperf-advisor --apply asks before it runs a step that builds, rebuilds or drops an index CONCURRENTLY; no rows for other steps. size_bytes: expected size of the index; of one that is rebuilt its own size counts. status: ok, warning, refuse (do not run it now) or unknown. check_id: disk_space, wal_space, table_busy, old_transaction, prepared_transaction, replica_lag, replica_slot.';
 
 REVOKE ALL ON FUNCTION volume_space(oid), preflight_space(int8),
 	preflight_table(text, text, bool, float8), preflight_replication(int8),

@@ -1,0 +1,81 @@
+-- What verification is made of, as far as that is SQL: which statements name
+-- which tables, what their plans use, and verdicts without evidence.
+\set SHOW_CONTEXT never
+CREATE SCHEMA verify_test;
+SET search_path = verify_test, public;
+CREATE TABLE base (id int PRIMARY KEY, v int);
+INSERT INTO base SELECT i, i FROM generate_series(1, 5000) i;
+CREATE TABLE "Odd ""name" (id int);
+CREATE VIEW over AS SELECT * FROM base;
+CREATE VIEW over_over AS SELECT count(*) FROM over;
+CREATE TABLE parted (id int, v int) PARTITION BY RANGE (id);
+CREATE TABLE part_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
+VACUUM ANALYZE base;
+CREATE ROLE glperf_verify_owner;
+CREATE ROLE glperf_verify_reader IN ROLE pg_monitor;
+
+-- tables that a text names
+SELECT q, (SELECT array_agg(x ORDER BY x COLLATE "C") FROM unnest(s.tables) x) AS tables, s.written FROM unnest(ARRAY[
+	'SELECT * FROM base b JOIN verify_test."Odd ""name" o USING (id)',
+	'INSERT INTO base SELECT * FROM other_schema.t WHERE v = $1',
+	'UPDATE base SET v = v + 1 FROM x WHERE x.id = base.id',
+	'WITH d AS (DELETE FROM base RETURNING *) SELECT * FROM d, y',
+	'SELECT * FROM base WHERE v > interval $1',
+	'SELECT 1',
+	'VACUUM base',
+	'SELEC nonsense',
+	'SELECT 1; DELETE FROM base',
+	'']) WITH ORDINALITY AS u(q, n), glperf.statement_tables(q) s ORDER BY n;
+SELECT glperf.statement_tables(NULL);
+
+-- names under which a table can be meant
+SELECT (SELECT array_agg(n ORDER BY n COLLATE "C") FROM unnest(glperf.relations_over('verify_test', r)) n)
+FROM unnest('{base,parted,part_1,no_such_table}'::text[]) WITH ORDINALITY u(r, n) ORDER BY u.n;
+SELECT glperf.relations_over('verify_test', 'Odd "name');
+
+-- indexes that a plan uses now
+SELECT q, glperf.statement_indexes(current_user::regrole, 'verify_test', q) FROM unnest(ARRAY[
+	'SELECT * FROM base WHERE id = 7', 'SELECT * FROM base WHERE id = $1', 'SELECT * FROM base WHERE v = 7',
+	'UPDATE base SET v = 1 WHERE id = $1', 'SELECT * FROM no_such_table', 'VACUUM base', 'SELEC nonsense',
+	'SELECT 1; DROP TABLE base']) WITH ORDINALITY u(q, n) ORDER BY n;
+SELECT glperf.statement_indexes(0, 'verify_test', 'SELECT * FROM base WHERE id = 7') IS NULL AS no_such_role;
+SELECT glperf.statement_indexes('glperf_verify_owner'::regrole, 'verify_test', 'SELECT * FROM base WHERE id = 7') IS NULL AS no_right_to_the_table;
+SET ROLE glperf_verify_reader;
+SELECT glperf.statement_indexes('glperf_verify_owner'::regrole, 'pg_catalog', 'SELECT oid FROM pg_class WHERE oid = 7') IS NULL AS not_of_the_role;
+RESET ROLE;
+-- the search_path that a role begins with
+SELECT glperf.role_search_path('glperf_verify_owner'::regrole);
+ALTER ROLE glperf_verify_owner SET search_path = verify_test, pg_temp;
+SELECT glperf.role_search_path('glperf_verify_owner'::regrole);
+SELECT glperf.role_search_path(0);
+
+-- verdicts without evidence
+SELECT glperf.record_recommendation(glperf.recommendation_begin(), 'statistics', a, 'verify_test', 'base', 'glp_' || a,
+	'x', 'y', '{}', 1, 1, 1, 1, 'high', '{}') FROM unnest('{create,drop,reindex,merge}'::text[]) a;
+CREATE INDEX glp_create ON base (v);
+CREATE INDEX glp_drop ON base (v, id);
+CREATE INDEX glp_merge ON base (v, id, (v + 1));
+SELECT glperf.recommendation_applied(glperf.recommendation_begin(),
+	'{create verify_test.glp_create,drop verify_test.glp_drop,reindex verify_test.glp_reindex,merge verify_test.glp_merge}');
+SELECT r.name, v.state, CASE WHEN v.message !~ 'statements' THEN v.message END AS message, v.index_scans FROM glperf.recommendation r, glperf.recommendation_verdict(r.name) v
+WHERE r.schema_name = 'verify_test' ORDER BY r.name;
+SELECT name, old_state, state, verdict, undo_ddl FROM glperf.verify_recommendations() ORDER BY name;
+-- counters that were not noted here, as after a restore
+DELETE FROM glperf.recommendation_snapshot;
+SELECT v.state, v.message FROM glperf.recommendation_verdict('glp_create') v;
+-- named as for dismiss()
+SELECT count(*) FROM glperf.recommendation_effect('glp_create');
+SELECT glperf.recommendation_verdict('no such one');
+SELECT glperf.recommendation_effect('no such one');
+SELECT glperf.recommendation_verdict(NULL);
+SET ROLE glperf_verify_reader;
+SELECT state FROM glperf.recommendation_verdict('glp_create');
+SELECT count(*) FROM glperf.verify_recommendations();
+RESET ROLE;
+-- too long ago
+UPDATE glperf.recommendation SET applied_at = now() - interval '100 days';
+SELECT count(*) FROM glperf.verify_recommendations();
+DELETE FROM glperf.recommendation;
+DROP ROLE glperf_verify_owner, glperf_verify_reader;
+\set VERBOSITY terse
+DROP SCHEMA verify_test CASCADE;
