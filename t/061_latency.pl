@@ -162,6 +162,18 @@ WHERE p.calls IS DISTINCT FROM l.calls AND p.query NOT LIKE '%FULL JOIN%'
 	is(latency('%AS fetched FROM t%'), 1, 'counted once, by a cursor or not');
 }
 
+# Failure proved: the same statement of two roles, or in two databases, is one.
+$node->safe_psql('postgres', q{
+CREATE ROLE other;
+SELECT 1 AS whose;
+SET ROLE other;
+SELECT 1 AS whose; SELECT 1 AS whose;
+});
+$node->safe_psql('template1', 'SELECT 1 AS whose;' x 4);
+is( latency('SELECT % AS whose', q{(SELECT datname FROM pg_database d WHERE d.oid = l.dbid)
+	|| ' ' || (l.userid = 'other'::regrole) || ' ' || l.calls}),
+	"postgres false 1\npostgres true 2\ntemplate1 false 4", 'by role and database');
+
 # Failure proved: glperf.track does not do as it says.
 $node->safe_psql('postgres', q{
 SET glperf.track = 'all'; SET pg_stat_statements.track = 'all';
