@@ -111,6 +111,9 @@ SELECT glperf.record_recommendation(glperf.recommendation_begin(), 'log', 'analy
 	'ANALYZE memory_test.t', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT queryids, reasons, size_bytes, undo_ddl FROM glperf.recommendation WHERE name = 'analyze memory_test.t';
 
+-- ... and what is about no index is in nobody's way
+SELECT glperf.dismiss('memory_test.glp_3', 'x');
+
 -- a reader reads
 SET ROLE glperf_memory_reader;
 SELECT count(*) > 0 AS some FROM glperf.recommendation;

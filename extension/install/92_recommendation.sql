@@ -419,7 +419,9 @@ SELECT CASE count(*)
 	END
 FROM glperf.recommendation r
 WHERE r.name = $1
-	OR ($1 IN (r.index_name, format('%I.%I', r.schema_name, r.index_name))
+	OR ($1 IN (r.index_name,
+			-- NULL for what is about no index
+			quote_ident(r.schema_name) || '.' || quote_ident(r.index_name))
 		AND NOT EXISTS (SELECT FROM glperf.recommendation o
 						WHERE o.name = $1))
 $$;
