@@ -10,13 +10,14 @@
 # Exit status: 0 ready, 3 the suite cannot be reached or lacks the packages.
 set -euo pipefail
 
+here=$(cd "$(dirname "$0")" && pwd)
 V=${1:?usage: matrix-server.sh MAJOR}
 D=${GLPERF_MATRIX_DIR:?}/$V
 R=$D/root
 pg_config=$R/usr/lib/postgresql/$V/bin/pg_config
 
 # where it is, since paths are patched in, and by which version of this script
-stamp="$D $(cksum <"$0")"
+stamp="$D $(cat "$here/apt-private.sh" "$0" | cksum)"
 
 ready()
 {
@@ -38,19 +39,7 @@ missing()
 	exit 3
 }
 
-# archive addresses from this machine's own apt sources, in both formats
-uris()
-{
-	{ cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list \
-		/etc/apt/sources.list 2>/dev/null || true; } |
-		awk '/^URIs:/ {print $2}
-			$1 == "deb" {for (i = 2; i <= NF; i++)
-				if ($i ~ /^https?:/) {print $i; break}}'
-}
-URI=$(uris | grep '/debian/\?$' | sed -n 1p || true)
-SEC=$(uris | grep 'security/\?$' | sed -n 1p || true)
-: "${URI:=http://deb.debian.org/debian}"
-: "${SEC:=http://deb.debian.org/debian-security}"
+. "$here/apt-private.sh"
 
 # A suite under development may stand still for longer than its Release file
 # is valid; signatures are checked all the same.
@@ -66,29 +55,8 @@ case $V in
 esac
 
 rm -rf "$D"
-mkdir -p "$D"/apt/lists/partial "$D"/apt/cache/archives/partial \
-	"$D"/apt/etc/preferences.d "$D"/apt/etc/apt.conf.d "$D"/debs "$R"
-printf '%s\n' "$L" >"$D/apt/etc/sources.list"
-: >"$D/apt/status"
-{
-	cat <<X
-Dir::Etc "$D/apt/etc/";
-Dir::Etc::SourceList "$D/apt/etc/sources.list";
-Dir::Etc::SourceParts "/dev/null";
-Dir::Etc::TrustedParts "/etc/apt/trusted.gpg.d";
-Dir::State "$D/apt";
-Dir::State::status "$D/apt/status";
-Dir::Cache "$D/apt/cache";
-APT::Sandbox::User "$(id -un)";
-APT::Install-Recommends "false";
-Acquire::Languages "none";
-Acquire::Retries "2";
-Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
-X
-	apt-config dump | grep -E '^Acquire::https?::' || true	# proxies
-} >"$D/apt/apt.conf"
-export APT_CONFIG=$D/apt/apt.conf
-
+mkdir -p "$D/debs" "$R"
+apt_private "$D" "$L"
 apt-get -qq update >"$D/apt.log" 2>&1 || missing "apt-get update failed"
 cd "$D/debs"
 P="postgresql-$V postgresql-client-$V"
