@@ -36,6 +36,9 @@
 /* Chi-square by degree of freedom that one frequency is believed up to. */
 #define MISFIT			6.0
 
+/* Standard errors within which frequent keys are taken for equally frequent. */
+#define NOISE			5.0
+
 /* Rows of a key in a chunk, on average, that mean it lies in runs. */
 #define RUN_ROWS		1.1
 
@@ -66,6 +69,13 @@ typedef struct Seen
 	double		chunks;			/* pairs of key and chunk */
 } Seen;
 
+/* Keys by the number of their rows in one place. */
+typedef struct RunKeys
+{
+	double		keys[RUN_SIZES];
+	double		rows[RUN_SIZES];
+} RunKeys;
+
 /* Numbers over the keys that are not frequent. */
 typedef struct RareKeys
 {
@@ -73,18 +83,27 @@ typedef struct RareKeys
 	double		bytes;			/* of their entries */
 	double		blocks;			/* pairs of key and block */
 	Seen		seen;			/* in chunks */
-	double		run_keys[RUN_SIZES];	/* keys in one chunk, by rows */
-	double		run_rows[RUN_SIZES];
+	double		others;			/* of frequent keys: rows in one chunk, summed */
+	RunKeys		runs;			/* in one chunk, or in a longer stretch */
+	bool		in_runs;		/* equal ones lie near each other */
 } RareKeys;
 
-/* Keys of several frequencies. */
+/*
+ * Keys of several frequencies that the sample does not show to be frequent.
+ * Of keys that are so on the border, some are seen often by chance: those are
+ * no part of this.
+ */
 typedef struct Mixture
 {
-	double		rate[RATES];	/* chunks that have the key, in the whole */
 	double		amount[RATES];	/* keys, also those that happen not to be
 								 * there */
+	double		rate[RATES];	/* chunks that have the key, in the whole */
 	double		keys[RATES];	/* those that are there */
 	double		distinct;		/* sum of keys */
+	double		pairs;			/* of key and chunk, in the whole */
+	double		tuples;			/* rows with these keys, in the whole */
+	double		excess;			/* chunks that a frequent key was seen in too
+								 * often: chance made some of them frequent */
 } Mixture;
 
 /* The group of a key, or the free place for it. */
@@ -142,6 +161,16 @@ see(Seen *seen, uint32 times)
 	seen->chunks += times;
 }
 
+/* Note a key with so many rows in one place. */
+static void
+note_run(RunKeys *runs, uint32 rows)
+{
+	int			size = Min(pg_leftmost_one_pos32(rows), RUN_SIZES - 1);
+
+	runs->keys[size]++;
+	runs->rows[size] += rows;
+}
+
 /* Add up the groups that are not frequent. */
 static RareKeys
 sum_rare(const KeyTable *table)
@@ -152,22 +181,64 @@ sum_rare(const KeyTable *table)
 	{
 		KeyGroup   *group = &table->group[i];
 
-		if (group->rows == 0 || group->chunks >= FREQUENT)
+		if (group->rows == 0)
 			continue;
+		if (group->chunks >= FREQUENT)
+		{
+			rare.others += (double) group->rows / group->chunks;
+			continue;
+		}
 		rare.rows += group->rows;
 		rare.bytes += group->bytes;
 		rare.blocks += group->blocks;
 		see(&rare.seen, group->chunks);
 		if (group->chunks == 1)
-		{
-			int			size = Min(pg_leftmost_one_pos32(group->rows),
-								   RUN_SIZES - 1);
-
-			rare.run_keys[size]++;
-			rare.run_rows[size] += group->rows;
-		}
+			note_run(&rare.runs, group->rows);
 	}
 	return rare;
+}
+
+/*
+ * How likely a key with x occurrences in the sample, on average, is seen in
+ * one chunk, in two, ... up to what is not frequent.  Returns the sum, and the
+ * mean number of those chunks.
+ */
+static double
+likely_seen(double x, double *likely, double *mean)
+{
+	double		p = exp(-x);
+	double		sum = 0;
+
+	*mean = 0;
+	for (int j = 0; j < FREQUENT - 1; j++)
+	{
+		likely[j] = p *= x / (j + 1);
+		sum += p;
+		*mean += p * (j + 1);
+	}
+	*mean /= Max(sum, 1e-300);
+	return sum;
+}
+
+/*
+ * Put keys of one frequency into the mixture: so many as there are with those
+ * that are seen often, found in so many chunks of the whole.
+ */
+static void
+mix_keys(Mixture *mix, int g, double amount, double rate, double share)
+{
+	double		likely[FREQUENT];
+	double		mean;
+	double		seen = likely_seen(rate * share, likely, &mean);
+	double		unseen = exp(-rate * share);
+
+	mix->amount[g] = amount * (seen + unseen);
+	/* chunks in the sample, and those outside */
+	mix->rate[g] = seen * mean / Max(seen + unseen, 1e-300) +
+		rate * (1 - share);
+	mix->keys[g] = amount * Max(0.0, seen + unseen - exp(-rate));
+	mix->distinct += mix->keys[g];
+	mix->pairs += mix->amount[g] * mix->rate[g];
 }
 
 /*
@@ -178,28 +249,28 @@ static bool
 fit_one_rate(const Seen *seen, double share, Mixture *mix)
 {
 	double		x = 1e-9;
-	double		high = FREQUENT;
-	double		likely;
+	double		high = 4 * FREQUENT;
+	double		likely[FREQUENT];
+	double		mean;
+	double		visible;
 	double		misfit = 0;
 	int			cells = 0;
 
-	/* chunks by key when no key is unseen: x / (1 - exp(-x)) */
 	while (high - x > 1e-9)
 	{
 		double		middle = (x + high) / 2;
 
-		if (middle / (1 - exp(-middle)) < seen->chunks / seen->keys)
+		(void) likely_seen(middle, likely, &mean);
+		if (mean < seen->chunks / seen->keys)
 			x = middle;
 		else
 			high = middle;
 	}
-	likely = exp(-x) / (1 - exp(-x));
+	visible = likely_seen(x, likely, &mean);
 	for (int j = 0; j < FREQUENT - 1; j++)
 	{
-		double		expected;
+		double		expected = seen->keys * likely[j] / visible;
 
-		likely *= x / (j + 1);
-		expected = seen->keys * likely;
 		if (expected < 3)
 		{
 			/* the rest is so rare that one of it would be too many */
@@ -213,10 +284,7 @@ fit_one_rate(const Seen *seen, double share, Mixture *mix)
 	}
 	if (misfit > MISFIT * Max(1, cells - 1))
 		return false;
-	mix->rate[0] = Max(LOWEST_RATE, x / share);
-	mix->amount[0] = seen->chunks / share / mix->rate[0];
-	mix->keys[0] = mix->amount[0] * (1 - exp(-mix->rate[0]));
-	mix->distinct = mix->keys[0];
+	mix_keys(mix, 0, seen->keys / visible, x / share, share);
 	return true;
 }
 
@@ -232,24 +300,19 @@ fit_mixture(const Seen *seen, double share)
 	double		likely[RATES][FREQUENT];
 	double		visible[RATES];
 	double		amount[RATES];
+	double		rate[RATES];
 	double		highest = Max(1.0, FREQUENT / share);
-	double		pairs = 0;
 
 	if (fit_one_rate(seen, share, &mix))
 		return mix;
 	for (int g = 0; g < RATES; g++)
 	{
-		double		x;
-		double		p;
+		double		mean;
 
-		mix.rate[g] = LOWEST_RATE *
+		rate[g] = LOWEST_RATE *
 			pow(highest / LOWEST_RATE, (double) g / (RATES - 1));
-		x = mix.rate[g] * share;
-		p = exp(-x);
-		visible[g] = 0;
-		for (int j = 0; j < FREQUENT - 1; j++)
-			visible[g] += likely[g][j] = p *= x / (j + 1);
-		amount[g] = seen->chunks / RATES / x;
+		visible[g] = likely_seen(rate[g] * share, likely[g], &mean);
+		amount[g] = seen->chunks / RATES / (rate[g] * share);
 	}
 	for (int round = 0; round < ROUNDS; round++)
 	{
@@ -270,34 +333,18 @@ fit_mixture(const Seen *seen, double share)
 			amount[g] *= gain[g] / Max(visible[g], 1e-300);
 	}
 	for (int g = 0; g < RATES; g++)
-		pairs += amount[g] * mix.rate[g];
-	for (int g = 0; g < RATES; g++)
-	{
-		/* as many pairs as there must be */
-		mix.amount[g] = pairs > 0 ?
-			amount[g] * seen->chunks / share / pairs : 0;
-		mix.keys[g] = mix.amount[g] * (1 - exp(-mix.rate[g]));
-		mix.distinct += mix.keys[g];
-	}
+		mix_keys(&mix, g, amount[g], rate[g], share);
 	return mix;
-}
-
-/* Multiply the number of keys; each becomes as much rarer. */
-static void
-scale_mixture(Mixture *mix, double factor)
-{
-	for (int g = 0; g < RATES; g++)
-		mix->keys[g] *= factor;
-	mix->distinct *= factor;
 }
 
 /*
  * Keys that are not frequent in the longer runs, relative to keys in their
- * chunks: what it is, and what it would be if every key fell anywhere.
+ * chunks: what it is, and what it would be if every key fell anywhere.  Fills
+ * sizes with their rows in a run.
  */
 static double
 runs_ratio(const KeyTable *table, const GlperfSampledKeys *runs,
-		   const Mixture *mix, double chunks)
+		   const Mixture *mix, double chunks, RunKeys *sizes)
 {
 	double		in_runs = 0;
 	double		in_chunks = 0;
@@ -323,6 +370,7 @@ runs_ratio(const KeyTable *table, const GlperfSampledKeys *runs,
 				continue;
 			in_runs++;
 			in_chunks += group->chunks;
+			note_run(sizes, group->rows);
 		}
 		pfree(here.group);
 	}
@@ -338,64 +386,99 @@ runs_ratio(const KeyTable *table, const GlperfSampledKeys *runs,
 	return in_runs / in_chunks / (expected_runs / expected_chunks);
 }
 
-/* The keys that are not frequent, in the whole; tuples of them. */
+/*
+ * The keys that are not frequent, in the whole; scale: rows of the whole for
+ * each of the sample.
+ */
 static Mixture
-extrapolate(const KeyTable *table, const RareKeys *rare,
+extrapolate(const KeyTable *table, RareKeys *rare,
 			const GlperfSampledKeys *runs, double share, double chunks,
-			double tuples)
+			double scale)
 {
 	Mixture		mix = fit_mixture(&rare->seen, share);
 	double		distinct = mix.distinct;
+	double		unbiased = mix.pairs * share / rare->seen.chunks;
 
+	mix.tuples = rare->rows * scale;
+	if (rare->others > 0)
+	{
+		mix.excess = (unbiased - 1) * rare->rows / rare->others;
+		mix.excess = Max(0.0, Min(FREQUENT / 2.0, mix.excess));
+		mix.tuples += mix.excess * rare->others * scale;
+	}
 	if (runs)
 	{
-		double		ratio = runs_ratio(table, runs, &mix, chunks);
+		RunKeys		sizes = {0};
+		double		ratio = runs_ratio(table, runs, &mix, chunks, &sizes);
 
 		if (ratio < RUNS_RATIO)
+		{
 			distinct *= ratio;
+			rare->runs = sizes;
+			rare->in_runs = true;
+		}
 	}
-	distinct = Max(rare->seen.keys, Min(distinct, tuples));
-	if (mix.distinct > 0)
-		scale_mixture(&mix, distinct / mix.distinct);
+	distinct = Max(rare->seen.keys, Min(distinct, mix.tuples));
+	/* the fewer keys, the more rows each has */
+	for (int g = 0; g < RATES && mix.distinct > 0; g++)
+		mix.keys[g] *= distinct / mix.distinct;
+	mix.distinct = distinct;
 	return mix;
+}
+
+/* Rows of a key that is frequent, or of any if all chunks were read. */
+static double
+frequent_rows(const KeyGroup *group, const Mixture *mix, double scale)
+{
+	return group->rows * scale * (1 - mix->excess / group->chunks);
+}
+
+/* Rows of a key of each frequency, so that they are as many as there are. */
+static void
+spread_rows(const Mixture *mix, double rows[RATES])
+{
+	double		sum = 0;
+
+	for (int g = 0; g < RATES; g++)
+		sum += mix->amount[g] * mix->rate[g];
+	for (int g = 0; g < RATES; g++)
+		rows[g] = mix->keys[g] <= 0 ? 0 :
+			Max(1.0, mix->amount[g] * mix->rate[g] / mix->keys[g] *
+				mix->tuples / Max(1e-300, sum));
 }
 
 /* Add the entries of keys that are not frequent. */
 static void
-add_rare(GlperfLeaves *leaves, const RareKeys *rare, const Mixture *mix,
-		 double tuples)
+add_rare(GlperfLeaves *leaves, const RareKeys *rare, const Mixture *mix)
 {
 	double		entry = rare->bytes / rare->seen.keys;
 	double		keys = 0;
 	double		rows = 0;
+	double		of_rate[RATES];
 
-	if (rare->rows > rare->seen.chunks * RUN_ROWS)
+	if (rare->in_runs || rare->rows > rare->seen.chunks * RUN_ROWS)
 	{
 		/* as many rows as are seen in one place, or a multiple of that */
 		for (int i = 0; i < RUN_SIZES; i++)
 		{
-			keys += rare->run_keys[i];
-			rows += rare->run_rows[i];
+			keys += rare->runs.keys[i];
+			rows += rare->runs.rows[i];
 		}
 		for (int i = 0; i < RUN_SIZES && rows > 0; i++)
-			if (rare->run_keys[i] > 0)
+			if (rare->runs.keys[i] > 0)
 				glperf_leaves_add(leaves, mix->distinct *
-								  rare->run_keys[i] / keys,
-								  Max(1.0, rare->run_rows[i] /
-									  rare->run_keys[i] * tuples / rows *
+								  rare->runs.keys[i] / keys,
+								  Max(1.0, rare->runs.rows[i] /
+									  rare->runs.keys[i] * mix->tuples / rows *
 									  keys / mix->distinct), entry, true);
 		if (rows > 0)
 			return;
 	}
+	spread_rows(mix, of_rate);
 	for (int g = 0; g < RATES; g++)
 		if (mix->keys[g] > 0)
-			rows += mix->keys[g] * mix->rate[g] / (1 - exp(-mix->rate[g]));
-	for (int g = 0; g < RATES; g++)
-		if (mix->keys[g] > 0)
-			glperf_leaves_add_random(leaves, mix->keys[g],
-									 Max(1.0, mix->rate[g] /
-										 (1 - exp(-mix->rate[g])) *
-										 tuples / rows), entry, true);
+			glperf_leaves_add_random(leaves, mix->keys[g], of_rate[g], entry,
+									 true);
 }
 
 /* Without deduplication every row has an entry of its own. */
@@ -422,96 +505,188 @@ glperf_keys_leaves(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 				   double tuples, double share, double chunks,
 				   bool deduplicate, GlperfLeaves *leaves)
 {
-	GlperfKeyShape shape = {0, 1};
+	GlperfKeyShape shape = {0};
 	KeyTable	table;
 	RareKeys	rare;
+	Mixture		mix = {0};
 	double		scale;
-	double		rare_tuples;
-	double		squares = 0;
 
 	if (keys.n == 0)
 		return shape;
 	scale = Max(1.0, tuples / keys.n);
-	if (!deduplicate && leaves)
+	if (!deduplicate)
 	{
 		add_single(keys, tuples, leaves);
 		return shape;
 	}
 	table = count_keys(keys.key, keys.n);
 	rare = sum_rare(&table);
-	rare_tuples = rare.rows * scale;
 	shape.distinct = rare.seen.keys;
 	if (share < 1 && rare.seen.keys > 0)
 	{
-		Mixture		mix = extrapolate(&table, &rare, runs, share, chunks,
-									  rare_tuples);
-
+		mix = extrapolate(&table, &rare, runs, share, chunks, scale);
 		shape.distinct = mix.distinct;
-		if (leaves && deduplicate)
-			add_rare(leaves, &rare, &mix, rare_tuples);
+		add_rare(leaves, &rare, &mix);
 	}
-	if (shape.distinct > 0)
-		squares = rare_tuples * rare_tuples / shape.distinct;
 	for (uint32 i = 0; i <= table.mask; i++)
 	{
 		KeyGroup   *group = &table.group[i];
-		double		rows = group->rows * scale;
 
 		if (group->rows == 0 || (share < 1 && group->chunks < FREQUENT))
 			continue;
 		if (group->chunks >= FREQUENT)
-		{
 			shape.distinct++;
-			squares += rows * rows;
-		}
-		if (leaves && deduplicate)
-			glperf_leaves_add(leaves, 1, floor(rows + 0.5), group->bytes,
-							  true);
+		glperf_leaves_add(leaves, 1,
+						  floor(frequent_rows(group, &mix, scale) + 0.5),
+						  group->bytes, true);
 	}
-	shape.group = Max(1.0, squares / tuples);
 	pfree(table.group);
 	return shape;
 }
 
 GlperfKeyShape
-glperf_keys_gin(GlperfSampledKeys keys, double tuples, double share,
-				double blocks, GlperfGin *gin)
+glperf_keys_groups(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
+				   double tuples, double share, double chunks)
 {
-	GlperfKeyShape shape = {0, 1};
+	GlperfKeyShape shape = {0};
 	KeyTable	table;
 	RareKeys	rare;
+	Mixture		mix = {0};
 	double		scale;
 
 	if (keys.n == 0)
 		return shape;
-	scale = tuples / keys.n;
+	scale = Max(1.0, tuples / keys.n);
 	table = count_keys(keys.key, keys.n);
 	rare = sum_rare(&table);
-	shape.distinct = rare.seen.keys;
+	shape.groups = palloc_extended(sizeof(GlperfGroups) * (keys.n + RATES),
+								   MCXT_ALLOC_HUGE);
 	if (share < 1 && rare.seen.keys > 0)
 	{
-		Mixture		mix = extrapolate(&table, &rare, NULL, share, 0,
-									  rare.rows * scale);
-		double		mean = rare.rows * scale / mix.distinct;
-		double		firsts = rare.blocks / rare.rows;
+		double		rows[RATES];
 
+		mix = extrapolate(&table, &rare, runs, share, chunks, scale);
+		spread_rows(&mix, rows);
+		for (int g = 0; g < RATES; g++)
+			if (mix.keys[g] > 0)
+				shape.groups[shape.ngroups++] =
+					(GlperfGroups)
+			{
+				mix.keys[g], rows[g]
+			};
 		shape.distinct = mix.distinct;
-		glperf_gin_add(gin, mix.distinct, rare.bytes / rare.seen.keys, mean,
-					   firsts, blocks / Max(1.0, mean * firsts));
 	}
 	for (uint32 i = 0; i <= table.mask; i++)
 	{
 		KeyGroup   *group = &table.group[i];
-		double		firsts;
 
 		if (group->rows == 0 || (share < 1 && group->chunks < FREQUENT))
 			continue;
-		if (group->chunks >= FREQUENT)
-			shape.distinct++;
-		firsts = (double) group->blocks / group->rows;
-		glperf_gin_add(gin, 1, group->bytes, group->rows * scale, firsts,
-					   blocks / Max(1.0, group->rows * scale * firsts));
+		shape.distinct++;
+		shape.groups[shape.ngroups++] =
+			(GlperfGroups)
+		{
+			1, frequent_rows(group, &mix, scale)
+		};
 	}
 	pfree(table.group);
 	return shape;
+}
+
+/* Add n keys with so many rows each, so many of which are first in a block. */
+static void
+add_gin(GlperfGin *gin, double n, double bytes, double rows, double firsts,
+		double blocks)
+{
+	glperf_gin_add(gin, n, bytes, rows, firsts,
+				   blocks / Max(1.0, rows * firsts));
+}
+
+/* For qsort(): by rows. */
+static int
+compare_groups(const void *a, const void *b)
+{
+	uint32		x = (*(KeyGroup *const *) a)->rows;
+	uint32		y = (*(KeyGroup *const *) b)->rows;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Add keys that are frequent.  Those that chance alone may have made different
+ * are taken to be alike: whether rows fit into an entry or on a page is then
+ * decided by what is known of all of them together.
+ */
+static void
+add_gin_frequent(GlperfGin *gin, KeyGroup **groups, int n, const Mixture *mix,
+				 double scale, double table_blocks)
+{
+	int			end;
+
+	qsort(groups, n, sizeof(KeyGroup *), compare_groups);
+	for (int start = 0; start < n; start = end)
+	{
+		double		limit = groups[start]->rows *
+		(1 + NOISE / sqrt(groups[start]->chunks));
+		double		bytes = 0;
+		double		rows = 0;
+		double		blocks = 0;
+		double		whole = 0;
+
+		for (end = start; end < n && groups[end]->rows <= limit; end++)
+		{
+			bytes += groups[end]->bytes;
+			rows += groups[end]->rows;
+			blocks += groups[end]->blocks;
+			whole += frequent_rows(groups[end], mix, scale);
+		}
+		add_gin(gin, end - start, bytes / (end - start), whole / (end - start),
+				blocks / rows, table_blocks);
+	}
+}
+
+void
+glperf_keys_gin(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
+				double tuples, double share, double chunks, double blocks,
+				GlperfGin *gin)
+{
+	KeyTable	table;
+	KeyGroup  **groups;
+	int			n = 0;
+	RareKeys	rare;
+	Mixture		mix = {0};
+	double		scale;
+
+	if (keys.n == 0)
+		return;
+	scale = tuples / keys.n;
+	table = count_keys(keys.key, keys.n);
+	rare = sum_rare(&table);
+	if (share < 1 && rare.seen.keys > 0)
+	{
+		double		rows[RATES];
+
+		mix = extrapolate(&table, &rare, runs, share, chunks, scale);
+		spread_rows(&mix, rows);
+		for (int g = 0; g < RATES; g++)
+			if (mix.keys[g] > 0)
+				add_gin(gin, mix.keys[g], rare.bytes / rare.seen.keys, rows[g],
+						rare.blocks / rare.rows, blocks);
+	}
+	groups = palloc_extended(sizeof(KeyGroup *) * keys.n, MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i <= table.mask; i++)
+	{
+		KeyGroup   *group = &table.group[i];
+
+		if (group->rows == 0 || (share < 1 && group->chunks < FREQUENT))
+			continue;
+		if (share < 1)
+			groups[n++] = group;
+		else
+			add_gin(gin, 1, group->bytes, group->rows * scale,
+					(double) group->blocks / group->rows, blocks);
+	}
+	add_gin_frequent(gin, groups, n, &mix, scale, blocks);
+	pfree(groups);
+	pfree(table.group);
 }

@@ -216,8 +216,8 @@ prepare_rows(IndexRows *m)
 /* -------- number of entries -------- */
 
 /*
- * Rows that satisfy the predicate.  Where the sample has too few of them, the
- * planner's estimate decides within what the sample allows.
+ * Rows that satisfy the predicate.  Where the sample has few of them, the
+ * planner's estimate decides, unless the sample refutes it.
  */
 static double
 count_matches(Measure *m)
@@ -252,11 +252,14 @@ count_matches(Measure *m)
 	error = sqrt(Max(0.0, squares / chunks - mean * mean) / chunks *
 				 (1 - chunks / sample->chunks)) / Max(1e-9, mean) * sampled;
 	if (n == 0)
-		/* the planner never says less than one row */
-		return planned <= 1 ? 0 :
-			Min(planned, 3.0 / sample->nrows * m->rows);
-	if (n < 100 || error > 0.1 * sampled)
-		return Max(sampled - 2 * error, Min(sampled + 2 * error, planned));
+	{
+		/* the planner never says less than one row, nor that it knows of none */
+		planned = Min(planned, 3.0 / sample->nrows * m->rows);
+		return planned <= 1 || planned * sample->nrows > m->rows ? 0 : planned;
+	}
+	if ((n < 100 || error > 0.1 * sampled) &&
+		fabs(planned - sampled) <= 2 * error)
+		return planned;
 	return sampled;
 }
 
@@ -418,11 +421,14 @@ uncertain(Measure *m)
 static bool
 prepare_runs(GlperfTableSamples *samples, Measure *m)
 {
-	if (!m->deduplicate || m->all.sample->whole)
+	if ((m->def->amoid == BTREE_AM_OID && !m->deduplicate) ||
+		m->all.sample->whole)
 		return true;
 	m->runs.sample = glperf_sample_runs(samples, m->all.sample);
 	if (m->runs.sample == NULL)
 		return true;
+	if (m->def->amoid == GIN_AM_OID)
+		return m->def->pred == NIL || prepare_rows(&m->runs);
 	if (!prepare_rows(&m->runs))
 		return false;
 	make_keys(&m->runs);
@@ -454,20 +460,22 @@ measure_btree(GlperfTableSamples *samples, Measure *m)
 
 /* A hash index. */
 static bool
-measure_hash(Measure *m)
+measure_hash(GlperfTableSamples *samples, Measure *m)
 {
 	GlperfKeyShape shape;
 	GlperfTableSample *sample = m->all.sample;
 
-	if (!prepare(m))
+	if (!prepare_runs(samples, m) || !prepare(m))
 		return false;
 	if (sample->nrows > 0 && m->all.matches == NULL)
 		m->tuples *= (double) m->all.keys.n / sample->nrows;
-	shape = glperf_keys_leaves(m->all.keys, NULL, m->tuples, m->share,
-							   sample->chunks, false, NULL);
-	m->def->pages = glperf_hash_pages(m->rows / count_trees(m),
-									  m->tuples / count_trees(m),
-									  shape.group) * count_trees(m);
+	shape = glperf_keys_groups(m->all.keys,
+							   m->runs.sample ? &m->runs.keys : NULL,
+							   m->tuples, m->share, sample->chunks);
+	for (int i = 0; i < shape.ngroups; i++)
+		shape.groups[i].n /= count_trees(m);
+	m->def->pages = glperf_hash_pages(m->rows / count_trees(m), shape.groups,
+									  shape.ngroups) * count_trees(m);
 	return true;
 }
 
@@ -531,13 +539,14 @@ collect_gin(IndexRows *m, GlperfGinColumn *column, int c, int stride, int rows)
 
 /* A GIN index. */
 static bool
-measure_gin(Measure *m)
+measure_gin(GlperfTableSamples *samples, Measure *m)
 {
 	GlperfGin	gin = {0};
 	GlperfTableSample *sample = m->all.sample;
 
 	m->def->keys_per_row = 0;
-	if (m->def->pred != NIL && !prepare_rows(&m->all))
+	if (!prepare_runs(samples, m) ||
+		(m->def->pred != NIL && !prepare_rows(&m->all)))
 		return false;
 	m->tuples = count_matches(m);
 	for (int c = 0; c < m->def->nkeys; c++)
@@ -558,8 +567,16 @@ measure_gin(Measure *m)
 		if (rows == 0)
 			continue;
 		m->share = ceil((double) sample->chunks_read / stride) / sample->chunks;
-		glperf_keys_gin(m->all.keys, m->tuples * m->all.keys.n / rows,
-						Min(1.0, m->share), Max(1.0, sample->blocks), &gin);
+		if (stride > 1)
+			/* so many keys that the runs', too, would take long */
+			m->runs.sample = NULL;
+		if (m->runs.sample)
+			collect_gin(&m->runs, &column, c, 1, m->runs.sample->nrows);
+		glperf_keys_gin(m->all.keys,
+						m->runs.sample ? &m->runs.keys : NULL,
+						m->tuples * m->all.keys.n / rows,
+						Min(1.0, m->share), sample->chunks,
+						Max(1.0, sample->blocks), &gin);
 		m->def->keys_per_row += (double) m->all.keys.n / rows;
 	}
 	m->def->pages = glperf_gin_pages(&gin, maintenance_work_mem * 1024.0);
@@ -596,9 +613,9 @@ glperf_index_def_measure(GlperfIndexDef *def, GlperfTableSamples *samples,
 	if (def->amoid == BTREE_AM_OID)
 		done = measure_btree(samples, &m);
 	else if (def->amoid == HASH_AM_OID)
-		done = measure_hash(&m);
+		done = measure_hash(samples, &m);
 	else if (def->amoid == GIN_AM_OID)
-		done = measure_gin(&m);
+		done = measure_gin(samples, &m);
 	else
 	{
 		def->size_basis = "the access method's size follows from the table's";

@@ -16,6 +16,7 @@
 
 #include "access/itup.h"
 #include "access/nbtree.h"
+#include "common/hashfn.h"
 
 /* Room for items and line pointers between page header and special space. */
 #define ROOM(special)	((double) (BLCKSZ - SizeOfPageHeaderData - \
@@ -42,6 +43,11 @@
 /* hash: bits of a bitmap page */
 #define HASH_BITMAP		(BLCKSZ / 2 * 8.0)
 
+/* hash: groups in a slot from which on they are not placed one by one */
+#define MANY_GROUPS		10.0
+/* hash: slots whose buckets are filled to see how evenly they are */
+#define MOST_SLOTS		4096
+
 /* BRIN: heap blocks summarised by one entry; see brin.h */
 #define BRIN_RANGE		128.0
 
@@ -49,7 +55,11 @@
 #define GIN_MAX_ITEM	2704.0
 /* GIN: bytes of header and first row of a compressed list */
 #define GIN_LIST_BYTES		8.0
-#define GIN_SEGMENT		320.0
+/* GIN: bytes of a segment of a list, at the start of a tree and behind that */
+#define GIN_SEGMENT			384.0
+#define GIN_SHORT_SEGMENT	256.0
+/* GIN: entries that are put on pages to see how full those get */
+#define MOST_ENTRIES	20000.0
 /* GIN: how full random insertions leave the entry tree's pages */
 #define GIN_MIXED		0.68
 
@@ -167,34 +177,78 @@ glperf_tree(const GlperfLeaves *leaves, double pivot, double trees)
 	return tree;
 }
 
-/* Expected pages beyond the first that a bucket of so many tuples needs. */
-static double
-overflow_pages(double mean, double deviation, double per_page)
+/* -------- hash -------- */
+
+/*
+ * A hash index's buckets, or as many of them as are enough to see how evenly
+ * groups fall into them.  Between two powers of two some buckets are not split
+ * yet, and hold what two slots would.
+ */
+typedef struct Buckets
 {
-	double		sum = 0;
+	double		scale;			/* buckets for each one here */
+	uint32		slots;			/* a power of two */
+	uint32		n;
+	uint32		drawn;			/* random numbers so far */
+	double	   *tuples;			/* [n] */
+} Buckets;
 
-	/* seven slices of equal probability of a normal distribution */
-	static const double slice[] = {-1.47, -0.79, -0.37, 0, 0.37, 0.79, 1.47};
-
-	for (int i = 0; i < lengthof(slice); i++)
-	{
-		double		tuples = Max(0.0, mean + slice[i] * deviation);
-
-		sum += Max(0.0, ceil(tuples / per_page) - 1);
-	}
-	return sum / lengthof(slice);
+/* The bucket of a slot. */
+static uint32
+bucket_of(const Buckets *buckets, uint32 slot)
+{
+	return slot < buckets->n ? slot : slot - buckets->slots / 2;
 }
 
-double
-glperf_hash_pages(double estimated, double tuples, double group)
+/* The next number of a sequence that is the same each time. */
+static uint32
+draw(uint32 *drawn)
 {
-	double		item = MAXALIGN(sizeof(IndexTupleData) + sizeof(uint32)) + LINE;
-	double		fill = floor(BLCKSZ * HASH_FILL / item);
-	double		per_page = floor(ROOM(16) / item);
-	double		wanted = Max(estimated, tuples) / fill;
+	return murmurhash32(++*drawn * 0x9e3779b9);
+}
+
+/* A number of a standard normal distribution. */
+static double
+draw_normal(uint32 *drawn)
+{
+	double		sum = -6;
+
+	for (int i = 0; i < 12; i++)
+		sum += draw(drawn) / 4294967296.0;
+	return sum;
+}
+
+/* Let groups of one size fall into buckets. */
+static void
+fill_buckets(Buckets *buckets, GlperfGroups groups)
+{
+	double		n = groups.n / buckets->scale;
+	double		mean = n / buckets->slots;
+
+	if (mean > MANY_GROUPS)
+	{
+		for (uint32 slot = 0; slot < buckets->slots; slot++)
+			buckets->tuples[bucket_of(buckets, slot)] += groups.tuples *
+				(mean + sqrt(mean) * draw_normal(&buckets->drawn));
+		return;
+	}
+	for (; n > 0; n--)
+	{
+		uint32		slot = draw(&buckets->drawn) % buckets->slots;
+
+		/* what is left of a fraction comes with that probability */
+		if (n < 1 && draw(&buckets->drawn) > n * 4294967296.0)
+			break;
+		buckets->tuples[bucket_of(buckets, slot)] += groups.tuples;
+	}
+}
+
+/* Buckets of a build that expects so many tuples of which fill go into one. */
+static double
+count_buckets(double tuples, double fill)
+{
+	double		wanted = tuples / fill;
 	double		buckets = 2;
-	double		groups = Max(1.0, tuples / Max(1.0, group));
-	double		overflow;
 
 	while (buckets < wanted)
 	{
@@ -204,16 +258,53 @@ glperf_hash_pages(double estimated, double tuples, double group)
 		while (buckets < wanted && buckets < next)
 			buckets += step;
 	}
-	if (groups < buckets)
-		/* most buckets stay empty, the others hold a group or two */
-		overflow = groups * Max(0.0, ceil(group / per_page) - 1);
-	else
-		overflow = buckets * overflow_pages(tuples / buckets,
-											sqrt(tuples / buckets * group),
-											per_page);
-	/* metapage, bitmap pages */
-	return buckets + overflow + 1 + ceil((overflow + 1) / HASH_BITMAP);
+	return buckets;
 }
+
+double
+glperf_hash_pages(double estimated, const GlperfGroups *groups, int ngroups)
+{
+	double		item = MAXALIGN(sizeof(IndexTupleData) + sizeof(uint32)) + LINE;
+	double		per_page = floor(ROOM(16) / item);
+	double		tuples = 0;
+	double		total;
+	double		overflow = 0;
+	Buckets		buckets = {1, 2};
+
+	for (int i = 0; i < ngroups; i++)
+		tuples += groups[i].n * groups[i].tuples;
+	total = count_buckets(Max(estimated, tuples),
+						  floor(BLCKSZ * HASH_FILL / item));
+	while (buckets.slots < total / buckets.scale)
+	{
+		if (buckets.slots < MOST_SLOTS)
+			buckets.slots *= 2;
+		else
+			buckets.scale *= 2;
+	}
+	buckets.n = (uint32) ceil(total / buckets.scale);
+	buckets.tuples = palloc0(sizeof(double) * buckets.n);
+	for (int i = 0; i < ngroups; i++)
+	{
+		GlperfGroups group = groups[i];
+
+		/* of few big ones not a fraction, but whole pages are counted */
+		if (group.n < buckets.scale)
+		{
+			overflow += group.n * floor(group.tuples / per_page);
+			group.tuples -= floor(group.tuples / per_page) * per_page;
+		}
+		fill_buckets(&buckets, group);
+	}
+	for (uint32 b = 0; b < buckets.n; b++)
+		overflow += buckets.scale *
+			Max(0.0, ceil(buckets.tuples[b] / per_page - 1e-9) - 1);
+	pfree(buckets.tuples);
+	/* metapage, bitmap pages */
+	return total + overflow + 1 + ceil((overflow + 1) / HASH_BITMAP);
+}
+
+/* -------- BRIN -------- */
 
 double
 glperf_brin_pages(double heap_blocks, double summary)
@@ -223,6 +314,8 @@ glperf_brin_pages(double heap_blocks, double summary)
 	return 1 + Max(1.0, ceil(ranges * TID / ROOM(8))) +
 		Max(1.0, ceil(ranges * (summary + LINE) / ROOM(8)));
 }
+
+/* -------- GIN -------- */
 
 /*
  * Bytes of the compressed list of one key's rows, header included.  A row is
@@ -255,13 +348,43 @@ gin_entry_bytes(double head, double tuples, double firsts, double gap)
 		gin_entry_bytes(head, low + 1, firsts, gap) * (tuples - low);
 }
 
+/* Note n entries of so many bytes on average, padded to the next boundary. */
+static void
+add_entries(GlperfGin *gin, double n, double bytes)
+{
+	double		size = bytes / MAXIMUM_ALIGNOF;
+	int			low = Min((int) size, GLPERF_GIN_SIZES - 2);
+	double		share = Min(1.0, size - low);
+
+	gin->size[low] += n * (1 - share);
+	gin->size[low + 1] += n * share;
+	gin->entry_bytes += n * (bytes + LINE);
+}
+
+/*
+ * Pages of a tree of rows whose list takes so many bytes.  The first page is
+ * filled with the longest segments, each with its header; what does not fit is
+ * appended in shorter ones, and then there is a root.
+ */
+static double
+posting_tree_pages(double list)
+{
+	double		first = floor(ROOM(16) / GIN_SEGMENT) *
+	(GIN_SEGMENT - GIN_LIST_BYTES);
+
+	if (list * GIN_SEGMENT / (GIN_SEGMENT - GIN_LIST_BYTES) <= ROOM(16))
+		return 1;
+	return 2 + ceil(Max(0.0, list - first) * GIN_SHORT_SEGMENT /
+					(GIN_SHORT_SEGMENT - GIN_LIST_BYTES) /
+					(ROOM(16) - GIN_SHORT_SEGMENT / 2));
+}
+
 void
 glperf_gin_add(GlperfGin *gin, double n, double key, double tuples,
 			   double firsts, double gap)
 {
 	double		head = MAXALIGN((int) ceil(sizeof(IndexTupleData) + key));
 	double		bytes;
-	double		list;
 
 	if (n <= 0)
 		return;
@@ -273,38 +396,89 @@ glperf_gin_add(GlperfGin *gin, double n, double key, double tuples,
 	gin->memory += n * (Max(tuples, 5.0) * TID * 1.5 + 72 + key);
 	if (bytes <= GIN_MAX_ITEM)
 	{
-		gin->entry_bytes += n * (bytes + LINE);
+		add_entries(gin, n, bytes);
 		return;
 	}
-	/* segments with a header each, pages filled with whole ones */
-	list = gin_list_bytes(tuples, firsts, gap);
-	list += list / GIN_SEGMENT * GIN_LIST_BYTES;
-	gin->entry_bytes += n * (head + LINE);
-	gin->posting_pages += n * ceil(list / (ROOM(16) - GIN_SEGMENT / 2));
-	/* a posting tree of several pages has a root */
-	if (list > ROOM(16))
-		gin->posting_pages += n;
+	add_entries(gin, n, head);
+	gin->posting_pages += n *
+		posting_tree_pages(gin_list_bytes(tuples, firsts, gap));
 }
 
 /*
- * Keys come in ascending order as often as the build's memory is full.  In one
- * such pass a full page is split so that a little more than half of it stays
- * behind, and what stayed is not touched again; after several passes pages are
- * as full as random insertions make them.
+ * Pages of entries that come in ascending order: each goes to the last page,
+ * which is split in the middle of its bytes when it is full; what stays behind
+ * is not touched again.
+ */
+static double
+fill_ascending(const uint16 *entry, int n)
+{
+	double		pages = 1;
+	double		used = 0;
+	int			first = 0;		/* entry of the last page */
+
+	for (int i = 0; i < n; i++)
+	{
+		double		left = 0;
+		double		size = entry[i] + LINE;
+
+		used += size;
+		if (used <= ROOM(8) - LINE || i == first)
+			continue;
+		while (left <= used / 2)
+			left += entry[first++] + LINE;
+		used -= left;
+		pages++;
+	}
+	return pages;
+}
+
+/*
+ * Leaf pages of the entry tree, with keys of all sizes mixed; so many of them
+ * as are enough to see how they fill pages.
+ */
+static double
+entry_pages(const GlperfGin *gin)
+{
+	int			n = (int) Min(MOST_ENTRIES, Max(1.0, rint(gin->keys)));
+	uint16	   *entry = palloc0(sizeof(uint16) * n);
+	uint32		drawn = 0;
+	double		keys = 0;
+	double		pages;
+	int			filled = 0;
+
+	for (int size = 0; size < GLPERF_GIN_SIZES; size++)
+	{
+		keys += gin->size[size];
+		while (filled < n && filled + 0.5 < keys / gin->keys * n)
+			entry[filled++] = size * MAXIMUM_ALIGNOF;
+	}
+	for (int i = filled - 1; i > 0; i--)
+	{
+		int			other = draw(&drawn) % (i + 1);
+		uint16		swapped = entry[i];
+
+		entry[i] = entry[other];
+		entry[other] = swapped;
+	}
+	pages = fill_ascending(entry, filled);
+	pfree(entry);
+	return Max(1.0, pages * gin->keys / n);
+}
+
+/*
+ * Keys come in ascending order as often as the build's memory is full.  After
+ * several such passes pages are as full as random insertions make them.
  */
 double
 glperf_gin_pages(const GlperfGin *gin, double build_memory)
 {
-	double		mean = gin->entry_bytes / Max(1.0, gin->keys);
-	double		fit = Max(1.0, floor(ROOM(8) / Max(1.0, mean)));
-	double		stay = floor((fit + 1) / 2) + 1;
-	double		level;
+	double		level = 1;
 	double		pages = 1 + gin->posting_pages; /* metapage */
 
-	if (gin->memory <= build_memory)
-		level = 1 + ceil(Max(0.0, gin->keys - fit) / Min(stay, fit));
-	else
+	if (gin->memory > build_memory)
 		level = Max(1.0, ceil(gin->entry_bytes / (ROOM(8) * GIN_MIXED)));
+	else if (gin->keys > 0)
+		level = rint(entry_pages(gin));
 	pages += level;
 	while (level > 1)
 	{

@@ -55,19 +55,30 @@ extern void glperf_leaves_add_random(GlperfLeaves *leaves, double n,
 extern GlperfTree glperf_tree(const GlperfLeaves *leaves, double pivot,
 							  double trees);
 
+/* Groups of equal keys: so many, of so many tuples each. */
+typedef struct GlperfGroups
+{
+	double		n;
+	double		tuples;
+} GlperfGroups;
+
 /*
  * Pages of a hash index: estimated tuples that its number of buckets is chosen
- * for, tuples that it holds, and the mean size of a group of equal hashes.
+ * for, and the groups that it holds, as ngroups entries.
  */
-extern double glperf_hash_pages(double estimated, double tuples,
-								double group);
+extern double glperf_hash_pages(double estimated, const GlperfGroups *groups,
+								int ngroups);
 
 /* Pages of a BRIN index over so many heap blocks; summary in bytes. */
 extern double glperf_brin_pages(double heap_blocks, double summary);
 
+/* Sizes of GIN entries that are told apart, by MAXALIGN. */
+#define GLPERF_GIN_SIZES	(BLCKSZ / MAXIMUM_ALIGNOF / 2)
+
 /* Entries of a GIN index, as sums over all of its keys. */
 typedef struct GlperfGin
 {
+	double		size[GLPERF_GIN_SIZES]; /* keys by the size of their entry */
 	double		entry_bytes;	/* of the entry tree's leaves */
 	double		posting_pages;	/* of posting trees */
 	double		keys;

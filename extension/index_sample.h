@@ -165,7 +165,8 @@ typedef struct GlperfSampledKey
 typedef struct GlperfKeyShape
 {
 	double		distinct;		/* different keys in all of the table */
-	double		group;			/* size of the group that a row is in, mean */
+	struct GlperfGroups *groups;	/* the same by size, when asked for */
+	int			ngroups;
 } GlperfKeyShape;
 
 /* Keys of rows, in the sample's order. */
@@ -190,9 +191,16 @@ extern GlperfKeyShape glperf_keys_leaves(GlperfSampledKeys keys,
 										 double chunks, bool deduplicate,
 										 struct GlperfLeaves *leaves);
 
+/* The same as groups of equal keys, of whatever size. */
+extern GlperfKeyShape glperf_keys_groups(GlperfSampledKeys keys,
+										 const GlperfSampledKeys *runs,
+										 double tuples, double share,
+										 double chunks);
+
 /* The same for the entries of a GIN index. */
-extern GlperfKeyShape glperf_keys_gin(GlperfSampledKeys keys, double tuples,
-									  double share, double blocks,
-									  struct GlperfGin *gin);
+extern void glperf_keys_gin(GlperfSampledKeys keys,
+							const GlperfSampledKeys *runs, double tuples,
+							double share, double chunks, double blocks,
+							struct GlperfGin *gin);
 
 #endif							/* GLPERF_INDEX_SAMPLE_H */

@@ -285,8 +285,14 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 	else if (def->amoid == BRIN_AM_OID)
 		def->pages = glperf_brin_pages(def->heap_pages, 2 * width + 16);
 	else if (def->amoid == HASH_AM_OID)
-		def->pages = glperf_hash_pages(def->rows, def->tuples * no_null,
-									   def->tuples * no_null / distinct);
+	{
+		double		tuples = def->tuples * no_null;
+		double		values = Max(1.0, Min(distinct, tuples));
+
+		def->pages = glperf_hash_pages(def->rows,
+									   &(GlperfGroups) {values, tuples / values},
+									   1);
+	}
 	else
 		def->pages = 1 + ceil(def->tuples * (def->entry_bytes + 4) /
 							  (BLCKSZ * OTHER_FILL));

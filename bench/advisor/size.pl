@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# size.pl [--seed N] [--rows N] [--random N] [--all] DATABASE
+# size.pl [--seed N] [--rows N] [--random N] [--only REGEX] [--all] DATABASE
 #
 # Estimated sizes of indexes against those of the same indexes, built.  Makes
 # the tables of t/lib/GlperfIndexCases.pm for this seed in schema app of DATABASE
 # (created when missing, dropped and made anew), asks glperf.whatif() for each
 # index's size, builds it, and prints model / real, worst first (--all: every
-# case), and the shares within 15 and 25 %.  The server is the one that PG*
+# case), and the shares within 15 and 25 %.  --only: cases of such names.  The server is the one that PG*
 # variables name; it needs the extension, and pg_trgm for two of the cases.
 
 use strict;
@@ -17,9 +17,9 @@ use Getopt::Long;
 
 use GlperfIndexCases;
 
-my %option = (seed => 1, rows => 300000, random => 25);
-GetOptions(\%option, 'seed=i', 'rows=i', 'random=i', 'all') && @ARGV == 1
-  or die "usage: size.pl [--seed N] [--rows N] [--random N] [--all] DATABASE\n";
+my %option = (seed => 1, rows => 300000, random => 25, only => '');
+GetOptions(\%option, 'seed=i', 'rows=i', 'random=i', 'only=s', 'all') && @ARGV == 1
+  or die "usage: size.pl [--seed N] [--rows N] [--random N] [--only REGEX] [--all] DATABASE\n";
 my $db = shift;
 
 sub psql
@@ -42,6 +42,7 @@ psql('SET client_min_messages = error; CREATE EXTENSION IF NOT EXISTS glperf; DR
 my @rows;
 foreach my $case (index_cases(%option, trgm => $trgm))
 {
+	next if "$case->{name} $case->{ddl}" !~ /$option{only}/;
 	my $t = "app.t$case->{n}";
 	my $ddl = "CREATE INDEX real_$case->{n} ON $t $case->{ddl}";
 	my $answer = psql(index_case_sql($case, $option{seed}) . qq{
@@ -56,7 +57,7 @@ DROP TABLE $t;
 }
 
 my @sorted = sort { abs(log $b->{ratio}) <=> abs(log $a->{ratio}) } @rows;
-foreach my $row ($option{all} ? @sorted : @sorted[0 .. 14])
+foreach my $row ($option{all} ? @sorted : @sorted[0 .. ($#sorted < 14 ? $#sorted : 14)])
 {
 	printf "%6.3f %11d %11d  %s  %s%s\n", $row->{ratio}, $row->{estimate}, $row->{real}, $row->{name}, $row->{ddl}, $row->{order} ? ' shuffled' : '';
 }
