@@ -286,12 +286,11 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 		def->pages = glperf_brin_pages(def->heap_pages, 2 * width + 16);
 	else if (def->amoid == HASH_AM_OID)
 	{
-		double		tuples = def->tuples * no_null;
-		double		values = Max(1.0, Min(distinct, tuples));
+		GlperfGroups groups;
 
-		def->pages = glperf_hash_pages(def->rows,
-									   &(GlperfGroups) {values, tuples / values},
-									   1);
+		groups.n = Max(1.0, Min(distinct, def->tuples * no_null));
+		groups.tuples = def->tuples * no_null / groups.n;
+		def->pages = glperf_hash_pages(def->rows, &groups, 1);
 	}
 	else
 		def->pages = 1 + ceil(def->tuples * (def->entry_bytes + 4) /
