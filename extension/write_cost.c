@@ -60,6 +60,12 @@
 #define IMAGE_MS			0.0030
 /* an update that stops being HOT, besides the entries of all indexes */
 #define HOT_LOST_MS			0.0020
+/*
+ * an entry whose key is the old version's: on a full page the versions that
+ * nobody sees any more are looked for in the table and removed
+ */
+#define UNCHANGED_MS		0.0009	/* by doubling of the pages ... */
+#define UNCHANGED_FROM		8.0 /* ... from so many doublings on */
 /* vacuum: one entry removed, one page read */
 #define VACUUM_ENTRY_MS		0.0003
 #define VACUUM_PAGE_MS		0.0015
@@ -107,6 +113,7 @@ typedef struct TableFacts
 	double		insert_ms;		/* of their entries for a new row, together */
 	double		update_ms;		/* and for a new version */
 	double		places;			/* pages of theirs that new rows go to */
+	double		pages;			/* all of theirs */
 	double		entry_bytes;	/* of all of them together */
 	bool		triggers;		/* its statements' time is not ours to read */
 } TableFacts;
@@ -289,7 +296,11 @@ add_index(TableFacts *facts, Relation index, double rows)
 		facts->places += def->distinct > 0 ?
 			Min(def->distinct, def->pages) : def->pages;
 	facts->insert_ms += entry_ms(def, appends(def), 0);
-	facts->update_ms += entry_ms(def, false, 0);
+	facts->pages += def->pages;
+	/* a new version is put beside the old one, wherever among its equals */
+	def->distinct = 0;
+	facts->update_ms += entry_ms(def, false, 0) + UNCHANGED_MS *
+		Max(0.0, Min(SPREAD_MOST, log2(def->pages)) - UNCHANGED_FROM);
 	facts->entry_bytes += 16 + 8 * def->ncolumns;
 }
 
@@ -665,7 +676,8 @@ glperf_write_cost(const GlperfIndexDef *def, List *writes, bool recorded)
 		cost.hot_lost * (HOT_LOST_MS + facts.update_ms) +
 		(upkeep.removed + others) * VACUUM_ENTRY_MS +
 	/* autovacuum's defaults */
-		upkeep.dead / (50 + 0.2 * def->rows) * def->pages * VACUUM_PAGE_MS;
+		(upkeep.dead * def->pages + cost.hot_lost * facts.pages) /
+		(50 + 0.2 * def->rows) * VACUUM_PAGE_MS;
 	cost.ms *= machine_factor(def, &facts, seen, n);
 	cost.wal_bytes = (upkeep.inserted + upkeep.updated) *
 		(def->entry_bytes + ENTRY_WAL) +

@@ -85,6 +85,87 @@ INSERT INTO g21 SELECT 1, 1 FROM generate_series(1, 2);
 RESET session_replication_role;
 CREATE INDEX g21_xy ON g21 (x, y);
 CREATE UNIQUE INDEX CONCURRENTLY g21_broken ON g21 (x, y);
+-- a foreign key rests on the one index of two that it was made with
+CREATE TABLE g22 (a int NOT NULL);
+CREATE UNIQUE INDEX g22_first ON g22 (a);
+CREATE TABLE g22_child (a int REFERENCES g22 (a));
+CREATE INDEX g22_child_a ON g22_child (a);
+ALTER TABLE g22 ADD CONSTRAINT g22_second PRIMARY KEY (a);
+-- twins of which one is the replica identity, or what CLUSTER sorts by
+CREATE TABLE g23 (a int PRIMARY KEY, b int);
+CREATE UNIQUE INDEX g23_identity ON g23 (a);
+ALTER TABLE g23 REPLICA IDENTITY USING INDEX g23_identity;
+CREATE INDEX g23_cluster ON g23 (b);
+ALTER TABLE g23 CLUSTER ON g23_cluster;
+CREATE INDEX g23_twin ON g23 (b);
+-- a constraint that is checked later does not enforce what an index does now
+CREATE TABLE g24 (a int, UNIQUE (a) DEFERRABLE);
+CREATE UNIQUE INDEX g24_now ON g24 (a);
+-- nor does one for which NULLs are distinct; a condition bounds the other column
+CREATE TABLE g25 (a int, b int, UNIQUE (a));
+CREATE UNIQUE INDEX g25_nulls ON g25 (a) NULLS NOT DISTINCT;
+CREATE TABLE g26 (a int, b int);
+CREATE UNIQUE INDEX g26_all ON g26 (a);
+CREATE UNIQUE INDEX g26_some ON g26 (b) WHERE a > 0;
+-- nor one over more columns
+CREATE TABLE g27 (a int, b int, UNIQUE (a, b));
+CREATE UNIQUE INDEX g27_narrow ON g27 (a);
+-- an exclusion that is as good as a unique constraint, but is none
+CREATE TABLE g28 (a int, EXCLUDE USING btree (a WITH =));
+CREATE UNIQUE INDEX g28_unique ON g28 (a);
+-- a foreign key to its own table, one not validated, one deferred
+CREATE TABLE g29 (id int PRIMARY KEY, up int REFERENCES g29);
+CREATE INDEX g29_up ON g29 (up);
+CREATE TABLE g30 (x int, y int);
+ALTER TABLE g30 ADD FOREIGN KEY (x, y) REFERENCES parent NOT VALID;
+CREATE INDEX g30_xy ON g30 (x, y);
+CREATE TABLE g31 (x int, y int, FOREIGN KEY (x, y) REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+CREATE INDEX g31_yx ON g31 (y, x);
+-- what a foreign key never looks up is left out, or comes behind
+CREATE TABLE g32 (x int, y int, FOREIGN KEY (x, y) REFERENCES parent);
+CREATE INDEX g32_present ON g32 (x, y) WHERE x IS NOT NULL;
+CREATE TABLE g33 (x int, y int, z int, FOREIGN KEY (x, y) REFERENCES parent);
+CREATE INDEX g33_include ON g33 (x, y) INCLUDE (z);
+-- a foreign key of a partition alone, and one to a partitioned table
+CREATE TABLE g34 (x int, y int) PARTITION BY RANGE (x);
+CREATE TABLE g34_1 PARTITION OF g34 FOR VALUES FROM (0) TO (500);
+ALTER TABLE g34_1 ADD FOREIGN KEY (x, y) REFERENCES parent;
+CREATE INDEX g34_1_xy ON g34_1 (x, y);
+CREATE TABLE g35 (a int PRIMARY KEY) PARTITION BY RANGE (a);
+CREATE TABLE g35_1 PARTITION OF g35 FOR VALUES FROM (0) TO (500);
+CREATE TABLE g35_child (a int REFERENCES g35);
+CREATE INDEX g35_child_a ON g35_child (a);
+-- unique in a partition alone; attached; below two levels
+CREATE TABLE g36 (a int, b int) PARTITION BY RANGE (a);
+CREATE TABLE g36_1 PARTITION OF g36 FOR VALUES FROM (0) TO (500);
+CREATE UNIQUE INDEX g36_1_own ON g36_1 (b);
+CREATE TABLE g37 (a int, b int) PARTITION BY RANGE (a);
+CREATE TABLE g37_1 PARTITION OF g37 FOR VALUES FROM (0) TO (500) PARTITION BY RANGE (b);
+CREATE TABLE g37_11 PARTITION OF g37_1 FOR VALUES FROM (0) TO (500);
+CREATE UNIQUE INDEX g37_unique ON g37 (a, b);
+-- unique in one table of an inheritance tree
+CREATE TABLE g38 (a int);
+CREATE TABLE g38_child (UNIQUE (a)) INHERITS (g38);
+-- another materialized view that may be refreshed concurrently
+CREATE MATERIALIZED VIEW g39 AS SELECT g AS a FROM generate_series(1, 100) g;
+CREATE UNIQUE INDEX g39_unique ON g39 (a);
+-- statistics of an expression in an index with a condition, and a unique one
+CREATE TABLE g40 (t text, a int);
+INSERT INTO g40 SELECT g, g FROM generate_series(1, 1000) g;
+CREATE INDEX g40_length ON g40 (length(t)) WHERE a > 0;
+CREATE UNIQUE INDEX g40_upper ON g40 (upper(t), a);
+ANALYZE g40;
+-- an exclusion that is checked later, and a constraint that was an index first
+CREATE TABLE g41 (a int4range, b int4range, CONSTRAINT g41_apart EXCLUDE USING gist (a WITH &&, b WITH =) DEFERRABLE);
+CREATE TABLE g42 (a int NOT NULL);
+CREATE UNIQUE INDEX g42_was_index ON g42 (a);
+ALTER TABLE g42 ADD CONSTRAINT g42_now_constraint PRIMARY KEY USING INDEX g42_was_index;
+-- what ON CONFLICT names
+CREATE TABLE g43 (a int, b int);
+CREATE UNIQUE INDEX g43_conflict ON g43 (a) WHERE b = 1;
+-- an index of an unlogged table that keeps it unique
+CREATE UNLOGGED TABLE g44 (a int);
+CREATE UNIQUE INDEX g44_a ON g44 (a);
 -- nothing rests on these: unused, they may go
 CREATE TABLE g99 (a int, b int, c text);
 CREATE INDEX g99_plain ON g99 (a);
@@ -99,6 +180,23 @@ CREATE TABLE g97_1 PARTITION OF g97 FOR VALUES FROM (0) TO (500);
 CREATE INDEX g97_b ON g97 (b);
 CREATE INDEX g97_1_own ON g97_1 (a);
 
+-- all that an index holds together
+CREATE VIEW resting AS
+SELECT 'constraint ' || conname AS what FROM pg_constraint WHERE connamespace = 'guard'::regnamespace
+UNION ALL
+SELECT 'unique ' || indexrelid::regclass FROM pg_index
+JOIN pg_class c ON c.oid = indexrelid WHERE relnamespace = 'guard'::regnamespace AND indisunique AND indisvalid
+UNION ALL
+SELECT 'identity ' || indexrelid::regclass FROM pg_index WHERE indisreplident
+UNION ALL
+SELECT 'cluster ' || indexrelid::regclass FROM pg_index WHERE indisclustered
+UNION ALL
+SELECT 'found ' || conname FROM pg_constraint k WHERE connamespace = 'guard'::regnamespace AND contype = 'f'
+	AND NOT EXISTS (SELECT FROM glperf.foreign_keys_without_index f WHERE f.schema_name = 'guard' AND f.constraint_name LIKE '%' || conname || '%')
+UNION ALL
+SELECT 'statistics ' || starelid::regclass || ' ' || staattnum FROM pg_statistic
+JOIN pg_class c ON c.oid = starelid WHERE relnamespace = 'guard'::regnamespace AND relkind = 'i';
+CREATE TABLE rests AS SELECT * FROM resting;
 -- by the page and by the advice: the same ones
 CREATE TABLE offered AS
 SELECT index_name, verdict, drop_ddl FROM glperf.index_usage
@@ -112,6 +210,8 @@ WHERE o.index_name IS NULL OR a.index_name IS NULL;
 SELECT index_name, verdict, reason FROM glperf.index_usage
 WHERE schema_name = 'guard' AND drop_ddl IS NULL AND verdict <> 'used'
 ORDER BY index_name COLLATE "C";
+SELECT count(DISTINCT table_name) >= 40 AS enough_tables, count(*) >= 60 AS enough_indexes FROM glperf.index_usage
+WHERE schema_name = 'guard' AND drop_ddl IS NULL AND verdict = 'keep';
 -- nothing is old enough when a year of evidence is asked for
 UPDATE glperf.threshold SET warning = 366 WHERE id = 'index_evidence';
 SELECT index_name, verdict FROM glperf.index_usage
@@ -120,7 +220,10 @@ WHERE schema_name = 'guard' AND drop_ddl IS NOT NULL ORDER BY index_name COLLATE
 SELECT drop_ddl FROM offered ORDER BY index_name COLLATE "C" \gexec
 SELECT count(*) AS left_over FROM offered
 JOIN pg_class c ON c.relname = index_name AND c.relnamespace = 'guard'::regnamespace;
--- and nothing that holds the data together has gone
+-- and nothing that holds the data together has gone, but what another one does
+SELECT what AS lost FROM rests
+EXCEPT SELECT what FROM resting ORDER BY 1;
+INSERT INTO g43 VALUES (1, 1) ON CONFLICT (a) WHERE b = 1 DO NOTHING;
 DELETE FROM parent WHERE a = 7;
 INSERT INTO g06 VALUES (1, NULL, 'x');
 INSERT INTO g06 VALUES (2, NULL, 'y');

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# write.pl [--rows N] [--writes N] [--rounds N] [--shape NAME] DATABASE
+# write.pl [--rows N] [--writes N] [--rounds N] [--seed N] [--shape NAME] DATABASE
 #
 # What an index costs writers, measured, against what the advice takes it for.
 #
@@ -12,18 +12,31 @@
 # best of --rounds.  Indexes
 # are there while the table is loaded, as pages of a fresh one, all nearly full,
 # would all have to be split within the measured writes.  The server is the one that PG* variables name, and the role
-# has to be a superuser.  Makes schema bench in DATABASE anew.
+# has to be a superuser.  Makes schema bench in DATABASE anew.  --seed draws numbers
+# of rows and values and widths of rows that the coefficients were not fitted to.
 
 use strict;
 use warnings;
 
 use Getopt::Long;
 
-my %option = (rows => 200000, writes => 20000, rounds => 3, shape => '');
-GetOptions(\%option, 'rows=i', 'writes=i', 'rounds=i', 'shape=s') && @ARGV == 1
-  or die "usage: write.pl [--rows N] [--writes N] [--rounds N] [--shape NAME] DATABASE\n";
+my %option = (rows => 200000, writes => 20000, rounds => 3, shape => '', seed => 0);
+GetOptions(\%option, 'rows=i', 'writes=i', 'rounds=i', 'seed=i', 'shape=s') && @ARGV == 1
+  or die "usage: write.pl [--rows N] [--writes N] [--rounds N] [--seed N] [--shape NAME] DATABASE\n";
 my $db = shift;
 my ($rows, $writes) = @option{qw(rows writes)};
+my ($customers, $states, $topics, $users, $width, $devices) = (50000, 20000, 3000, 20000, 60, 500);
+
+# Other shapes than those that the coefficients were fitted to.
+if ($option{seed})
+{
+	my $between = sub { my ($low, $high) = @_; return int exp(log($low) + rand() * log($high / $low)) };
+	srand $option{seed};
+	$rows = $between->($rows / 2, $rows * 2);
+	($customers, $states, $topics, $users) = map { $between->(1000, $rows / 2) } 1 .. 4;
+	$width = $between->(20, 300);
+	$devices = $between->(10, 5000);
+}
 
 # name, table, loading, other indexes, index, write (over i), its text in the
 # workload, read (over i), its text, number of reads, ANALYZE'd
@@ -31,9 +44,9 @@ my @shapes = (
 	{
 		name => 'time series, append only',
 		table => 'CREATE TABLE bench.t (ts timestamptz, device int, value float8)',
-		load => "INSERT INTO bench.t SELECT '2026-01-01'::timestamptz + i * interval '1 s', i % 500, random() FROM generate_series(1, $rows) i",
+		load => "INSERT INTO bench.t SELECT '2026-01-01'::timestamptz + i * interval '1 s', i % $devices, random() FROM generate_series(1, $rows) i",
 		index => 'CREATE INDEX ON bench.t (ts)',
-		write => "INSERT INTO bench.t VALUES ('2026-01-01'::timestamptz + (i + $rows) * interval '1 s', i % 500, 1)",
+		write => "INSERT INTO bench.t VALUES ('2026-01-01'::timestamptz + (i + $rows) * interval '1 s', i % $devices, 1)",
 		workload_write => "INSERT INTO bench.t VALUES (\$1, \$2, \$3)",
 		read => "PERFORM count(value) FROM bench.t WHERE ts = '2026-01-01'::timestamptz + i * interval '1 s'",
 		workload_read => "SELECT count(value) FROM bench.t WHERE ts = '2026-01-02'",
@@ -42,10 +55,10 @@ my @shapes = (
 	{
 		name => 'wide rows, six indexes',
 		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, customer int, product int, status text, total numeric, made date, note text, extra text)',
-		load => "INSERT INTO bench.t SELECT i, (random() * 50000)::int, (random() * 5000)::int, 's' || i % 5, random() * 100, '2026-01-01'::date + i % 365, repeat('n', 200), repeat('e', 100) FROM generate_series(1, $rows) i",
+		load => "INSERT INTO bench.t SELECT i, (random() * $customers)::int, (random() * 5000)::int, 's' || i % 5, random() * 100, '2026-01-01'::date + i % 365, repeat('n', 200), repeat('e', 100) FROM generate_series(1, $rows) i",
 		others => [ '(product)', '(status)', '(made)', '(total)', '(made, status)' ],
 		index => 'CREATE INDEX ON bench.t (customer)',
-		write => "INSERT INTO bench.t VALUES (i + $rows, (random() * 50000)::int, (random() * 5000)::int, 's' || i % 5, random() * 100, '2026-01-01'::date + i % 365, repeat('n', 200), repeat('e', 100))",
+		write => "INSERT INTO bench.t VALUES (i + $rows, (random() * $customers)::int, (random() * 5000)::int, 's' || i % 5, random() * 100, '2026-01-01'::date + i % 365, repeat('n', 200), repeat('e', 100))",
 		workload_write => "INSERT INTO bench.t VALUES (\$1, \$2, \$3, \$4, \$5, \$6, \$7, \$8)",
 		read => 'PERFORM count(note) FROM bench.t WHERE customer = i',
 		workload_read => 'SELECT count(note) FROM bench.t WHERE customer = 17',
@@ -54,10 +67,10 @@ my @shapes = (
 	{
 		name => 'updates that were HOT',
 		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, kind int, state int, note text) WITH (fillfactor = 80)',
-		load => "INSERT INTO bench.t SELECT i, i % 100, (random() * 20000)::int, repeat('n', 60) FROM generate_series(1, $rows) i",
+		load => "INSERT INTO bench.t SELECT i, i % 100, (random() * $states)::int, repeat('n', $width) FROM generate_series(1, $rows) i",
 		others => ['(kind)'],
 		index => 'CREATE INDEX ON bench.t (state)',
-		write => "UPDATE bench.t SET state = (random() * 20000)::int WHERE id = 1 + (i::int8 * 7919 % $rows)",
+		write => "UPDATE bench.t SET state = (random() * $states)::int WHERE id = 1 + (i::int8 * 7919 % $rows)",
 		workload_write => 'UPDATE bench.t SET state = $1 WHERE id = $2',
 		read => 'PERFORM count(note) FROM bench.t WHERE state = i',
 		workload_read => 'SELECT count(note) FROM bench.t WHERE state = 17',
@@ -66,9 +79,9 @@ my @shapes = (
 	{
 		name => 'random uuid keys',
 		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, token uuid, note text)',
-		load => "INSERT INTO bench.t SELECT i, gen_random_uuid(), repeat('n', 60) FROM generate_series(1, $rows) i",
+		load => "INSERT INTO bench.t SELECT i, gen_random_uuid(), repeat('n', $width) FROM generate_series(1, $rows) i",
 		index => 'CREATE INDEX ON bench.t (token)',
-		write => "INSERT INTO bench.t VALUES (i + $rows, gen_random_uuid(), repeat('n', 60))",
+		write => "INSERT INTO bench.t VALUES (i + $rows, gen_random_uuid(), repeat('n', $width))",
 		workload_write => 'INSERT INTO bench.t VALUES ($1, $2, $3)',
 		read => "PERFORM count(note) FROM bench.t WHERE token = md5(i::text)::uuid",
 		workload_read => "SELECT count(note) FROM bench.t WHERE token = '0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a'",
@@ -78,10 +91,10 @@ my @shapes = (
 		name => 'partitioned, names as text',
 		table => 'CREATE TABLE bench.t (id int, part int, name text, note text) PARTITION BY LIST (part);'
 		  . join(';', map { "CREATE TABLE bench.t_$_ PARTITION OF bench.t FOR VALUES IN ($_)" } 0 .. 3),
-		load => "INSERT INTO bench.t SELECT i, i % 4, 'name ' || md5(i::text), repeat('n', 60) FROM generate_series(1, $rows) i",
+		load => "INSERT INTO bench.t SELECT i, i % 4, 'name ' || md5(i::text), repeat('n', $width) FROM generate_series(1, $rows) i",
 		others => ['(id)'],
 		index => 'CREATE INDEX ON bench.t (name)',
-		write => "INSERT INTO bench.t VALUES (i + $rows, i % 4, 'name ' || md5(random()::text), repeat('n', 60))",
+		write => "INSERT INTO bench.t VALUES (i + $rows, i % 4, 'name ' || md5(random()::text), repeat('n', $width))",
 		workload_write => 'INSERT INTO bench.t VALUES ($1, $2, $3, $4)',
 		read => "PERFORM count(note) FROM bench.t WHERE name = 'name ' || i",
 		workload_read => "SELECT count(note) FROM bench.t WHERE name = 'name 17'",
@@ -90,9 +103,9 @@ my @shapes = (
 	{
 		name => 'queue, deleted when done',
 		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, topic int, note text)',
-		load => "INSERT INTO bench.t SELECT i, (random() * 3000)::int, repeat('n', 60) FROM generate_series(1, $rows) i",
+		load => "INSERT INTO bench.t SELECT i, (random() * $topics)::int, repeat('n', $width) FROM generate_series(1, $rows) i",
 		index => 'CREATE INDEX ON bench.t (topic)',
-		write => "INSERT INTO bench.t VALUES (i + $rows, (random() * 3000)::int, repeat('n', 60)); DELETE FROM bench.t WHERE id = i",
+		write => "INSERT INTO bench.t VALUES (i + $rows, (random() * $topics)::int, repeat('n', $width)); DELETE FROM bench.t WHERE id = i",
 		workload_write => 'INSERT INTO bench.t VALUES ($1, $2, $3)',
 		workload_delete => 'DELETE FROM bench.t WHERE id = $1',
 		read => 'PERFORM count(note) FROM bench.t WHERE topic = i',
@@ -102,9 +115,9 @@ my @shapes = (
 	{
 		name => 'documents, jsonb expression',
 		table => 'CREATE TABLE bench.t (id int PRIMARY KEY, doc jsonb)',
-		load => "INSERT INTO bench.t SELECT i, jsonb_build_object('user', i % 20000, 'a', repeat('x', 40), 'b', i) FROM generate_series(1, $rows) i",
+		load => "INSERT INTO bench.t SELECT i, jsonb_build_object('user', i % $users, 'a', repeat('x', 40), 'b', i) FROM generate_series(1, $rows) i",
 		index => "CREATE INDEX ON bench.t (((doc->>'user')))",
-		write => "INSERT INTO bench.t VALUES (i + $rows, jsonb_build_object('user', (random() * 20000)::int, 'a', repeat('x', 40), 'b', i))",
+		write => "INSERT INTO bench.t VALUES (i + $rows, jsonb_build_object('user', (random() * $users)::int, 'a', repeat('x', 40), 'b', i))",
 		workload_write => 'INSERT INTO bench.t VALUES ($1, $2)',
 		read => "PERFORM count(id) FROM bench.t WHERE doc->>'user' = i::text",
 		workload_read => "SELECT count(id) FROM bench.t WHERE doc->>'user' = '17'",
