@@ -60,10 +60,7 @@
 #define IMAGE_MS			0.0030
 /* an update that stops being HOT, besides the entries of all indexes */
 #define HOT_LOST_MS			0.0020
-/*
- * an entry whose key is the old version's: on a full page the versions that
- * nobody sees any more are looked for in the table and removed
- */
+/* the same key for a new version: full pages are searched for dead ones */
 #define UNCHANGED_MS		0.0009	/* by doubling of the pages ... */
 #define UNCHANGED_FROM		8.0 /* ... from so many doublings on */
 /* vacuum: one entry removed, one page read */
@@ -252,9 +249,7 @@ entry_ms(const GlperfIndexDef *def, bool append, double others)
 		places = Min(places, def->distinct);
 	places += others;
 	ms += SPREAD_MS * Max(0.0, Min(SPREAD_MOST, log2(places)) - SPREAD_FROM);
-	if (compares_slowly(def))
-		ms += SLOW_KEY_MS;
-	return ms;
+	return ms + (compares_slowly(def) ? SLOW_KEY_MS : 0);
 }
 
 /* Different values of an index's leading column; 0 when unknown. */
@@ -402,11 +397,9 @@ see_write(const GlperfIndexDef *def, const TableFacts *facts,
 
 	seen->write = write;
 	seen->rows = write->rows_per_day;
-	if (write->relid == def->relid)
-		;
-	else if (get_rel_relispartition(write->relid) &&
-			 list_member_oid(get_partition_ancestors(write->relid),
-							 def->relid))
+	if (write->relid == def->relid ||
+		(get_rel_relispartition(write->relid) &&
+		 list_member_oid(get_partition_ancestors(write->relid), def->relid)))
 		;
 	else if (get_rel_relispartition(def->relid) &&
 			 list_member_oid(get_partition_ancestors(def->relid),
@@ -652,7 +645,7 @@ glperf_write_cost(const GlperfIndexDef *def, List *writes, bool recorded)
 	TableFacts	facts = table_facts(def->relid);
 	SeenWrite  *seen = palloc(sizeof(SeenWrite) * (list_length(writes) + 1));
 	int			n = see_writes(def, &facts, writes, seen);
-	double		share = def->rows > 0 ? Min(1.0, def->tuples / def->rows) : 1.0;
+	double		share = def->rows > 0 ? Min(1.0, def->tuples / def->rows) : 1;
 	double		hot = hot_share(&facts, seen, n);
 	bool		append = appends(def);
 	double		others;			/* entries of existing indexes */
