@@ -43,6 +43,38 @@ WHERE h.status <> 'unknown' AND h.value IS NOT NULL
 	AND h.check_id <> 'throughput';
 SELECT DISTINCT area FROM glperf.health ORDER BY area;
 
+-- a remedy that looks like SQL is SQL, whatever fires; where nothing is to be
+-- done there is none, unless it ends a silence
+CREATE FUNCTION pg_temp.refused(remedy text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	-- parses utility statements, and analyses the others
+	EXECUTE format('CREATE FUNCTION public.remedy() RETURNS void LANGUAGE sql AS %L',
+				   remedy);
+	DROP FUNCTION public.remedy();
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	RETURN sqlerrm;
+END $$;
+SELECT pg_temp.refused('SELECT 1; VACUUM x; -- and more') IS NULL AS taken,
+	pg_temp.refused('SELECT * FROM glperf.health; or so') IS NULL AS not_taken;
+CREATE TEMP VIEW refused AS
+SELECT h.check_id, h.remedy, r.why
+FROM glperf.health h, pg_temp.refused(h.remedy) r (why)
+WHERE h.remedy ~ '^[A-Z]{2,} ' AND r.why IS NOT NULL;
+SELECT * FROM refused;
+SELECT check_id, object, remedy FROM glperf.health
+WHERE status = 'ok' AND remedy IS NOT NULL AND message NOT LIKE 'silenced%';
+BEGIN;
+UPDATE glperf.threshold SET
+	warning = CASE WHEN direction = 'above' THEN 0 WHEN unit = '%' THEN 100 ELSE 1e9 END,
+	critical = CASE WHEN direction = 'above' THEN 0 WHEN unit = '%' THEN 100 ELSE 1e9 END
+WHERE id NOT LIKE '%evidence';
+UPDATE glperf.threshold SET warning = 0 WHERE id LIKE '%evidence';
+SELECT count(DISTINCT check_id) > 5 AS many_fire
+FROM glperf.health WHERE status IN ('warning', 'critical');
+SELECT * FROM refused;
+ROLLBACK;
+
 -- a source that is missing is a row, and the other rows are still there
 BEGIN;
 DROP EXTENSION pg_stat_statements;

@@ -305,12 +305,7 @@ SELECT 'latency'::text AS area,
 	t.unit,
 	t.warning,
 	t.critical,
-	CASE WHEN NOT m.preloaded OR NOT m.query_ids THEN 'unknown'
-		-- few requests are no fault as long as they are served in time
-		WHEN m.check_id = 'throughput'
-			AND glperf.verdict('latency_p95', m.p95_ms) IN ('ok', 'unknown') THEN 'ok'
-		WHEN m.check_id = 'error_rate' AND m.value IS NULL THEN 'ok'
-		ELSE glperf.verdict(m.check_id, m.value) END AS status,
+	v.status,
 	CASE WHEN NOT m.preloaded THEN 'not measured: glperf is not in shared_preload_libraries'
 		WHEN NOT m.query_ids THEN 'not measured: compute_query_id is off'
 		WHEN m.value IS NULL THEN 'no statement in the last '
@@ -323,18 +318,30 @@ SELECT 'latency'::text AS area,
 				THEN '; that is all that was asked for, and it was served in time'
 				ELSE '' END
 		END AS message,
-	CASE WHEN NOT m.preloaded THEN pg_catalog.format(
-			'ALTER SYSTEM SET shared_preload_libraries = %s; and restart the server',
-			CASE pg_catalog.current_setting('shared_preload_libraries')
-				WHEN '' THEN 'pg_stat_statements, glperf'
-				ELSE pg_catalog.current_setting('shared_preload_libraries') || ', glperf' END)
-		WHEN NOT m.query_ids THEN 'ALTER SYSTEM SET compute_query_id = auto; SELECT pg_reload_conf()'
-		WHEN m.check_id = 'error_rate' THEN 'SELECT * FROM glperf.errors ORDER BY errors DESC'
-		WHEN m.check_id = 'throughput' THEN 'SELECT * FROM glperf.waits ORDER BY samples DESC'
-		ELSE 'SELECT * FROM glperf.slow_queries, and glperf-advisor for indexes' END AS remedy,
+	CASE WHEN NOT m.preloaded THEN (
+			SELECT pg_catalog.format('ALTER SYSTEM SET shared_preload_libraries = %s; -- then restart the server',
+				pg_catalog.string_agg(pg_catalog.quote_literal(
+					pg_catalog.btrim(l.name, ' "')), ', ' ORDER BY l.n))
+			FROM pg_catalog.unnest(pg_catalog.string_to_array(
+				coalesce(nullif(pg_catalog.current_setting('shared_preload_libraries'), ''),
+						 'pg_stat_statements') || ',glperf', ','))
+				WITH ORDINALITY AS l(name, n))
+		WHEN NOT m.query_ids THEN 'ALTER SYSTEM SET compute_query_id = auto; SELECT pg_reload_conf();'
+		WHEN v.status = 'ok' THEN NULL
+		WHEN m.check_id = 'error_rate' THEN 'SELECT * FROM glperf.errors ORDER BY errors DESC;'
+		WHEN m.check_id = 'throughput' THEN 'SELECT * FROM glperf.waits ORDER BY samples DESC;'
+		ELSE 'SELECT * FROM glperf.slow_queries; -- and run glperf-advisor for indexes' END AS remedy,
 	t.guide_section
 FROM m
-JOIN glperf.threshold AS t ON t.id = m.check_id;
+JOIN glperf.threshold AS t ON t.id = m.check_id
+CROSS JOIN LATERAL (SELECT
+		CASE WHEN NOT m.preloaded OR NOT m.query_ids THEN 'unknown'
+			-- few requests are no fault as long as they are served in time
+			WHEN m.check_id = 'throughput'
+				AND glperf.verdict('latency_p95', m.p95_ms) IN ('ok', 'unknown') THEN 'ok'
+			WHEN m.check_id = 'error_rate' AND m.value IS NULL THEN 'ok'
+			ELSE glperf.verdict(m.check_id, m.value) END AS status
+) AS v;
 COMMENT ON VIEW health_collector IS
 'Rows of glperf.health about the latency, errors and throughput of the last five minutes in all databases, from the collector; unknown unless glperf is in shared_preload_libraries. Columns as in glperf.health.';
 COMMENT ON COLUMN health_collector.area IS 'Always latency.';
@@ -346,7 +353,7 @@ COMMENT ON COLUMN health_collector.warning IS 'First limit.';
 COMMENT ON COLUMN health_collector.critical IS 'Second limit; NULL: none.';
 COMMENT ON COLUMN health_collector.status IS 'ok, warning, critical, or unknown without the collector. Throughput below its limit is ok while what is asked for is served in time.';
 COMMENT ON COLUMN health_collector.message IS 'What was found, in words.';
-COMMENT ON COLUMN health_collector.remedy IS 'What to do or where to look.';
+COMMENT ON COLUMN health_collector.remedy IS 'What to do or where to look; NULL where nothing is to be done.';
 COMMENT ON COLUMN health_collector.guide_section IS 'Section of the tuning guide.';
 
 REVOKE ALL ON FUNCTION parameter_samples(), parameter_samples_reset(),

@@ -181,10 +181,10 @@ COMMENT ON COLUMN foreign_keys_without_index.create_ddl IS 'Statement that creat
 
 CREATE VIEW health_indexes AS
 WITH usage AS (
-	SELECT u.*,
-		CASE WHEN u.verdict IN ('duplicate', 'covered', 'prefix')
-			THEN 'index_redundant' ELSE 'index_' || u.verdict END AS check_id,
-		pg_catalog.format('%I.%I', u.schema_name, u.index_name) AS object
+	-- of some ten thousand indexes: no more than is needed below
+	SELECT u.schema_name, u.table_name, u.index_name, u.size_bytes, u.verdict,
+		CASE WHEN u.drop_ddl IS NOT NULL THEN u.reason END AS reason,
+		u.drop_ddl, u.replicas_missing
 	FROM index_report(
 		counters_since(),
 		(SELECT t.warning * 86400 FROM threshold t
@@ -196,10 +196,15 @@ WITH usage AS (
 		(SELECT t.warning FROM threshold t WHERE t.id = 'index_selectivity'),
 		(SELECT t.warning FROM threshold t WHERE t.id = 'seq_scan_rows')) u
 ), droppable AS (
-	SELECT usage.*,
-		usage.check_id || E'\n' || usage.object LIKE ANY (
+	SELECT usage.*, n.check_id, n.object,
+		n.check_id || E'\n' || n.object LIKE ANY (
 			(SELECT silence_patterns())::text[]) AS silenced
 	FROM usage
+	CROSS JOIN LATERAL (SELECT
+		CASE WHEN usage.verdict IN ('duplicate', 'covered', 'prefix')
+			THEN 'index_redundant' ELSE 'index_' || usage.verdict END AS check_id,
+		pg_catalog.format('%I.%I', usage.schema_name, usage.index_name) AS object
+		) n
 	WHERE usage.drop_ddl IS NOT NULL
 ), offered AS (
 	SELECT d.*,

@@ -563,7 +563,7 @@ SELECT 'server', 'WAL', t.id, w.wal_bytes_per_s / 1e6, t.unit, t.warning,
 	CASE WHEN w.wal_window_s IS NULL THEN words.again
 		WHEN verdict(w.wal_bytes_per_s / 1e6, t.warning, t.critical,
 					 t.direction) <> 'ok'
-		THEN 'SELECT * FROM glperf.statements ORDER BY wal_bytes DESC LIMIT 20; drop unused indexes, and make less of it with wal_compression.' END,
+		THEN 'SELECT * FROM glperf.statements ORDER BY wal_bytes DESC LIMIT 20; -- drop unused indexes, and make less of it with wal_compression' END,
 	t.guide_section
 FROM w CROSS JOIN words
 JOIN threshold t ON t.id = 'wal_rate'
@@ -581,7 +581,7 @@ CROSS JOIN LATERAL (VALUES
 		pg_catalog.format('%s temporary files of %s in the last %s s',
 			d.temp_files, pg_catalog.pg_size_pretty(d.temp_bytes),
 			pg_catalog.round(d.window_s::numeric)),
-		'SELECT * FROM glperf.statements ORDER BY temp_bytes DESC LIMIT 20; raise work_mem for the roles that run them.'),
+		'SELECT * FROM glperf.statements ORDER BY temp_bytes DESC LIMIT 20; -- raise work_mem for the roles that run them'),
 	('deadlocks', d.deadlocks * 3600 / greatest(d.hour_window_s, 3600),
 		d.deadlock_status,
 		pg_catalog.format('%s deadlocks in the last %s minutes', d.deadlocks,

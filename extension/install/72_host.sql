@@ -55,10 +55,10 @@ WITH l AS (
 				pg_catalog.round(m.window_s::numeric)) END
 	FROM m CROSS JOIN l
 	JOIN LATERAL (VALUES
-		('disk_operations', 'iops', l.iops, 'operations per second', 1.0::float8),
-		('disk_bytes', 'disk_throughput', l.disk_bytes, 'MB/s', 1e6),
+		('disk_operations', 'iops', nullif(l.iops, 0), 'operations per second', 1.0::float8),
+		('disk_bytes', 'disk_throughput', nullif(l.disk_bytes, 0), 'MB/s', 1e6),
 		('network_bytes', 'network',
-		 least(l.network_bytes, m.total_bytes::float8), 'Gbit/s', 1e9 / 8))
+		 least(nullif(l.network_bytes, 0), nullif(m.total_bytes, 0)::float8), 'Gbit/s', 1e9 / 8))
 		c (of_metric, metric, capacity, unit, factor)
 		ON c.of_metric = m.metric
 ), judged AS (
@@ -114,16 +114,16 @@ SELECT 'host'::text AS area, h.object, t.id AS check_id, h.value, h.unit,
 FROM host h
 JOIN threshold t ON t.id = h.metric
 LEFT JOIN (VALUES
-	('cpu', 'SELECT * FROM glperf.slow_queries ORDER BY total_time_ms DESC; what the database does not use, other programs do.'),
+	('cpu', 'SELECT * FROM glperf.slow_queries ORDER BY total_time_ms DESC; -- what the database does not use, other programs do'),
 	('memory', 'Lower shared_buffers, work_mem or max_connections, or give the server more memory.'),
 	('cpu_throttled', 'Raise the container''s limit on processors; the guide: twice the average use.'),
 	('oom_kills', 'Lower work_mem or max_connections, or raise the memory limit (the guide: peak use and 30 %); on a machine of your own set vm.overcommit_memory = 2.'),
 	('io_wait', 'SELECT * FROM glperf.slow_queries ORDER BY io_time_ms DESC NULLS LAST;'),
 	('storage', 'Enlarge the volume, or SELECT * FROM glperf.index_usage WHERE drop_ddl IS NOT NULL;'),
-	('iops', 'SELECT * FROM glperf.slow_queries ORDER BY io_time_ms DESC NULLS LAST; or provision more IOPS.'),
-	('disk_throughput', 'SELECT * FROM glperf.slow_queries ORDER BY io_time_ms DESC NULLS LAST; or provision more throughput.'),
-	('disk_read_latency', 'SELECT * FROM glperf.io_latency; and use SSD-backed storage.'),
-	('disk_write_latency', 'SELECT * FROM glperf.io_latency; SELECT * FROM glperf.wal; and use SSD-backed storage.'),
+	('iops', 'SELECT * FROM glperf.slow_queries ORDER BY io_time_ms DESC NULLS LAST; -- or provision more IOPS'),
+	('disk_throughput', 'SELECT * FROM glperf.slow_queries ORDER BY io_time_ms DESC NULLS LAST; -- or provision more throughput'),
+	('disk_read_latency', 'SELECT * FROM glperf.io_latency; -- and use SSD-backed storage'),
+	('disk_write_latency', 'SELECT * FROM glperf.io_latency; SELECT * FROM glperf.wal; -- and use SSD-backed storage'),
 	('network', 'Return fewer rows and columns, or move backups and replicas to a network of their own.'))
 	r (metric, remedy) ON r.metric = h.metric;
 COMMENT ON VIEW health_host IS
