@@ -140,7 +140,7 @@ $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_state
 $node->restart;
 is( $node->safe_psql('postgres', q{
 SELECT DISTINCT status, remedy FROM glperf.health_collector}),
-	'unknown|ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements', 'glperf'; -- then restart the server',
+	q{unknown|ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements', 'glperf'; -- then restart the server},
 	'not preloaded: unknown, and what to do');
 is( $node->safe_psql('postgres', q{
 SELECT glperf.recent_latency() IS NULL; SELECT count(*) FROM glperf.waits;
