@@ -136,7 +136,7 @@ keep_options(GlperfMatrix *matrix, const GlperfWhatif *whatif, int number,
 		option->candidate = candidate;
 		option->outer = bms_copy(PATH_REQ_OUTER(path));
 		option->order = path_order(rel, path->pathkeys);
-		option->cost = path->total_cost;
+		option->cost = option->planned = path->total_cost;
 		if (!matrix->by_time)
 			option->cost += fetch_charge(path);
 		else
@@ -166,32 +166,57 @@ grow(GlperfMatrix *matrix, int number)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * An index that is of no use alone may be in a bitmap with others, one for
+ * each arm of an OR.
+ */
+static void
+keep_for_or(GlperfMatrix *matrix, int number, RelOptInfo *rel, int candidate)
+{
+	List	   *clauses = list_concat_copy(rel->baserestrictinfo,
+										   rel->joininfo);
+	GlperfAccessOption *option;
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+		if (lfirst_node(RestrictInfo, lc)->orclause != NULL)
+		break;
+	if (lc != NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(matrix->context);
+
+		option = palloc0(sizeof(GlperfAccessOption));
+		option->candidate = candidate;
+		option->cost = option->planned = GLPERF_NOT_ALONE;
+		matrix->options[number] = lappend(matrix->options[number], option);
+		MemoryContextSwitchTo(old);
+	}
+	list_free(clauses);
+}
+
 void
 glperf_access_collect(GlperfMatrix *matrix, const GlperfWhatif *whatif,
 					  int number, PlannerInfo *root, RelOptInfo *rel)
 {
-	List	   *indexes = rel->indexlist;
 	List	   *paths = rel->pathlist;
 	List	   *partial = rel->partial_pathlist;
-	List	   *existing = NIL;
+	List	   *revealed = glperf_whatif_reveal(root, rel);
+	List	   *existing = rel->indexlist;
 	ListCell   *lc;
 
 	grow(matrix, number);
 	rel->partial_pathlist = NIL;
-	foreach(lc, indexes)
+	foreach(lc, revealed)
 	{
 		IndexOptInfo *info = (IndexOptInfo *) lfirst(lc);
 		int			candidate =
 		glperf_whatif_index_number(whatif, info->indexoid);
 
-		if (candidate < 0)
-		{
-			existing = lappend(existing, info);
-			continue;
-		}
 		rel->pathlist = NIL;
 		rel->indexlist = list_make1(info);
 		create_index_paths(root, rel);
+		if (rel->pathlist == NIL)
+			keep_for_or(matrix, number, rel, candidate);
 		keep_options(matrix, whatif, number, root, rel, candidate);
 	}
 	rel->pathlist = NIL;
@@ -204,9 +229,9 @@ glperf_access_collect(GlperfMatrix *matrix, const GlperfWhatif *whatif,
 	create_index_paths(root, rel);
 	keep_options(matrix, whatif, number, root, rel, -1);
 
-	rel->indexlist = indexes;
 	rel->pathlist = paths;
 	rel->partial_pathlist = partial;
+	glperf_access_show_best(matrix, whatif, number, root, rel, revealed);
 }
 
 /* Candidates in a bitmap scan's tree. */

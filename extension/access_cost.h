@@ -37,8 +37,12 @@ typedef struct GlperfAccessOption
 	Relids		outer;			/* relations whose rows it needs, or NULL */
 	GlperfSortOrder order;
 	double		cost;			/* of one scan, planner units */
+	double		planned;		/* the same without any charge */
 	double		price[2];		/* the same in ns: scattered, in order */
 } GlperfAccessOption;
+
+/* Cost of what is of use only together with other indexes. */
+#define GLPERF_NOT_ALONE	1e300
 
 /* How often a part of a plan runs, in the planner's eyes and in prices. */
 typedef struct GlperfLoops
@@ -113,11 +117,41 @@ typedef struct GlperfMatrix
 
 struct GlperfWhatif;
 
-/* Collect the options of base relation number rel; see whatif.c. */
+/*
+ * Collect the options of base relation number rel, whose made-up indexes the
+ * planner has not looked at yet (see glperf_whatif_reveal()), and then let it
+ * look at those that are worth it.
+ */
 extern void glperf_access_collect(GlperfMatrix *matrix,
 								  const struct GlperfWhatif *whatif,
 								  int number, PlannerInfo *root,
 								  RelOptInfo *rel);
+
+/*
+ * access_best.c: adds to best the candidates of config that are the cheapest
+ * for anything that relation number offers: for an order of rows, for some
+ * outer rows, for a leading column.  With many indexes on a table it takes the
+ * planner long to find out that the others are of no use.
+ */
+extern void glperf_access_best(const GlperfMatrix *matrix,
+							   const struct GlperfWhatif *whatif, int number,
+							   const uint64 *config, uint64 *best);
+
+/*
+ * Let the planner look at the best of rel's revealed indexes (IndexOptInfo *),
+ * and at those in its list.
+ */
+extern void glperf_access_show_best(const GlperfMatrix *matrix,
+									const struct GlperfWhatif *whatif,
+									int number, PlannerInfo *root,
+									RelOptInfo *rel, List *revealed);
+
+/* Adds to useful the candidates that some relation could be read through. */
+extern void glperf_access_useful(const GlperfMatrix *matrix, uint64 *useful);
+
+/* Does have begin with wanted? */
+extern bool glperf_access_order_serves(const GlperfSortOrder *have,
+									   const GlperfSortOrder *wanted);
 
 /*
  * Take a plan apart, path of root.  rels lists the base relations in the order

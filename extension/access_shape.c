@@ -13,9 +13,8 @@
 
 #include "bitset.h"
 
-/* Does have begin with wanted? */
-static bool
-order_serves(const GlperfSortOrder *have, const GlperfSortOrder *wanted)
+bool
+glperf_access_order_serves(const GlperfSortOrder *have, const GlperfSortOrder *wanted)
 {
 	if (have->n < wanted->n)
 		return false;
@@ -73,8 +72,8 @@ same_shape(GlperfMatrix *matrix, const GlperfSkeleton *a,
 			!same_loops(&a->slots[i].loops, &b->slots[i].loops) ||
 			a->slots[i].in_order != b->slots[i].in_order ||
 			!bms_equal(a->slots[i].outer, b->slots[i].outer) ||
-			!order_serves(&a->slots[i].order, &b->slots[i].order) ||
-			!order_serves(&b->slots[i].order, &a->slots[i].order))
+			!glperf_access_order_serves(&a->slots[i].order, &b->slots[i].order) ||
+			!glperf_access_order_serves(&b->slots[i].order, &a->slots[i].order))
 			return false;
 	forboth(la, a->parts, lb, b->parts)
 	{
@@ -148,8 +147,9 @@ sort_options(GlperfMatrix *matrix, GlperfSlot *slot)
 		GlperfAccessOption *option = lfirst(lc);
 
 		/* fewer outer rows would mean other row counts above */
-		if (bms_equal(option->outer, slot->outer) &&
-			order_serves(&option->order, &slot->order))
+		if (option->planned < GLPERF_NOT_ALONE &&
+			bms_equal(option->outer, slot->outer) &&
+			glperf_access_order_serves(&option->order, &slot->order))
 			slot->fitting[slot->nfitting++] = option;
 	}
 	qsort(slot->fitting, slot->nfitting, sizeof(GlperfAccessOption *),
@@ -195,11 +195,11 @@ static double part_cost(GlperfMatrix *matrix, GlperfPart *part,
 
 /*
  * Cost and price of a shape with the cheapest scans and parts under config;
- * negative when there are none.
+ * negative when there are none, or when it costs no less than limit.
  */
 static double
 shape_cost(GlperfMatrix *matrix, GlperfSkeleton *skeleton,
-		   const uint64 *config, GlperfPrice *price)
+		   const uint64 *config, double limit, GlperfPrice *price)
 {
 	double		cost = skeleton->fixed;
 	ListCell   *lc;
@@ -209,7 +209,8 @@ shape_cost(GlperfMatrix *matrix, GlperfSkeleton *skeleton,
 		!bitset_subset(skeleton->required, config, matrix->words))
 		return -1;
 	for (int i = 0; i < skeleton->nslots; i++)
-		if (!add_slot(matrix, &skeleton->slots[i], config, &cost, price))
+		if (!add_slot(matrix, &skeleton->slots[i], config, &cost, price) ||
+			cost >= limit)
 			return -1;
 	foreach(lc, skeleton->parts)
 	{
@@ -238,7 +239,8 @@ cheapest_shape(GlperfMatrix *matrix, List *skeletons, const uint64 *config,
 	foreach(lc, skeletons)
 	{
 		GlperfPrice its_price;
-		double		cost = shape_cost(matrix, lfirst(lc), config, &its_price);
+		double		cost = shape_cost(matrix, lfirst(lc), config,
+									  best < 0 ? HUGE_VAL : best, &its_price);
 
 		if (cost > 0 && (best < 0 || cost < best))
 		{

@@ -36,6 +36,9 @@
 /* Most candidates of one run. */
 #define MAX_CANDIDATES	20000
 
+/* Sizes are estimated for so long before the sandbox is left, in ms. */
+#define SIZE_BATCH_MS	200
+
 /* Work on one candidate, inside the sandbox. */
 typedef struct CandidateJob
 {
@@ -81,22 +84,56 @@ worth_packing(const GlperfIndexDef *def)
 		glperf_table_at_rest(def->relid, def->rows);
 }
 
+/* The first candidate from c on that is alive and of this table, or n. */
+static int
+next_on_table(GlperfAdvice *advice, Oid relid, int c)
+{
+	while (c < advice->candidates.n &&
+		   (!advice->alive[c] || advice->defs[c]->relid != relid))
+		c++;
+	return c;
+}
+
 /* Estimate the size and the upkeep of one candidate. */
 static void
-size_candidate(void *arg)
+size_candidate(GlperfAdvice *advice, int c)
 {
-	CandidateJob *job = arg;
-	GlperfAdvice *advice = job->advice;
-	GlperfIndexDef *def = advice->defs[job->candidate];
+	GlperfIndexDef *def = advice->defs[c];
 
 	glperf_whatif_set_size(def, advice->samples);
-	advice->write_costs[job->candidate] = glperf_write_cost(def,
-															advice->writes,
-															advice->options.workload == NULL);
-	if (advice->write_costs[job->candidate].entries == 0 && worth_packing(def))
+	advice->write_costs[c] = glperf_write_cost(def, advice->writes,
+											   advice->options.workload == NULL);
+	if (advice->write_costs[c].entries == 0 && worth_packing(def))
 	{
 		def->packed = true;
 		def->pages = ceil(def->pages * PACKED_SHARE);
+	}
+}
+
+/*
+ * Do so with the job's candidate and those of its table behind it, for a
+ * while.  Entering the sandbox for each would take as long again.
+ */
+static void
+size_some(void *arg)
+{
+	CandidateJob *job = arg;
+	GlperfAdvice *advice = job->advice;
+	TimestampTz started = GetCurrentTimestamp();
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "glperf sizes",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	while (job->candidate < advice->candidates.n &&
+		   !TimestampDifferenceExceeds(started, GetCurrentTimestamp(),
+									   SIZE_BATCH_MS))
+	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
+		size_candidate(advice, job->candidate);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+		job->candidate = next_on_table(advice, job->relid, job->candidate + 1);
 	}
 }
 
@@ -214,22 +251,24 @@ static void
 size_candidates(GlperfAdvice *advice, Oid relid)
 {
 	GlperfFailure failure;
+	int			n = advice->candidates.n;
+	CandidateJob job = {advice, next_on_table(advice, relid, 0), relid};
 
-	for (int c = 0; c < advice->candidates.n; c++)
+	while (job.candidate < n)
 	{
-		CandidateJob job = {advice, c, InvalidOid};
-
-		if (!advice->alive[c] || advice->defs[c]->relid != relid)
+		if (!glperf_advise_out_of_time(advice, GLPERF_SIZE_SHARE) &&
+			glperf_sandbox_run_on_table(relid, size_some, &job, &failure))
 			continue;
-		if (glperf_advise_out_of_time(advice, GLPERF_SIZE_SHARE) ||
-			!glperf_sandbox_run_on_table(relid, size_candidate, &job,
-										 &failure) ||
-			advice->defs[c]->impossible)
-			advice->alive[c] = false;
-		else if (advice->options.budget >= 0 &&
-				 advice->defs[c]->pages * BLCKSZ > advice->options.budget)
-			advice->alive[c] = false;
+		/* the one that it failed at */
+		advice->alive[job.candidate] = false;
+		job.candidate = next_on_table(advice, relid, job.candidate + 1);
 	}
+	for (int c = next_on_table(advice, relid, 0); c < n;
+		 c = next_on_table(advice, relid, c + 1))
+		if (advice->defs[c]->impossible ||
+			(advice->options.budget >= 0 &&
+			 advice->defs[c]->pages * BLCKSZ > advice->options.budget))
+			advice->alive[c] = false;
 }
 
 /* Decide which candidates are worth planning with, and size them. */

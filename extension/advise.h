@@ -182,8 +182,25 @@ extern void glperf_advise_harvest(GlperfAdvice *advice);
  */
 extern void glperf_advise_missing_statistics(GlperfAdvice *advice);
 
-/* Plan each statement with its best candidates, then without those, ... */
+/*
+ * advise_peel.c: plan each statement with its best candidates, then without
+ * those, ...
+ */
 extern void glperf_advise_peel(GlperfAdvice *advice);
+
+/* Room for the result of one more plan. */
+extern GlperfCost *glperf_advise_new_cost(GlperfAdvice *advice,
+										  GlperfPlanned *planned);
+
+/*
+ * The plan of one way of running a statement under config, planning if it
+ * must.  wide: the planner need not look at candidates that others outdo.
+ * Planning may move all plans known before.
+ */
+extern GlperfCost *glperf_advise_cost_of(GlperfAdvice *advice,
+										 GlperfAdviceStatement *statement,
+										 GlperfPlanned *planned,
+										 const uint64 *config, bool wide);
 
 /*
  * Cost of statement s under config relative to now; plans only if it must, and

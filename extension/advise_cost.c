@@ -28,10 +28,6 @@
 
 #include "sandbox.h"
 
-/* Rounds of planning without the indexes that the last plan used. */
-#define WIDE_ROUNDS		2
-#define SLIM_ROUNDS		2
-
 /* Share of a table that is taken to be all-visible at most. */
 #define MAX_VISIBLE		0.8
 
@@ -49,6 +45,7 @@ typedef struct PlanJob
 	GlperfPrice price;
 	int			nrels;			/* tables in the plan */
 	bool		gambles;		/* a plan counts on stopping early */
+	bool		collected;		/* the matrix has been filled */
 	bool		repair;			/* mend the text first */
 	bool		again;			/* harvested before, without statistics */
 } PlanJob;
@@ -209,7 +206,9 @@ plan_work(void *arg)
 	{
 		whatif.matrix = job->planned->matrix;
 		whatif.matrix->by_time = glperf_value_by_time();
-		whatif.collect = job->config != NULL && !whatif.matrix->filled;
+		whatif.collect = job->config != NULL && !whatif.matrix->filled &&
+			whatif.matrix->words > 0;
+		job->collected = whatif.collect;
 	}
 	foreach(lc, analysed.queries)
 	{
@@ -454,9 +453,8 @@ glperf_advise_missing_statistics(GlperfAdvice *advice)
 		harvest_again(advice, &advice->statements[lfirst_int(lc)]);
 }
 
-/* Room for the result of one more plan. */
-static GlperfCost *
-new_cost(GlperfAdvice *advice, GlperfPlanned *planned)
+GlperfCost *
+glperf_advise_new_cost(GlperfAdvice *advice, GlperfPlanned *planned)
 {
 	MemoryContext old = MemoryContextSwitchTo(advice->context);
 	int			bytes = bitset_bytes(advice->candidates.n);
@@ -480,15 +478,31 @@ new_cost(GlperfAdvice *advice, GlperfPlanned *planned)
 }
 
 /*
- * The plan under config, planning if it must.  Planning may move all plans
- * known before.
+ * What the planner is to look at of a wide configuration: the rest would only
+ * take its time.  NULL as long as nothing is known.
  */
-static GlperfCost *
-cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
-		GlperfPlanned *planned, const uint64 *config)
+static uint64 *
+best_of(GlperfAdvice *advice, GlperfPlanned *planned, const uint64 *config)
+{
+	GlperfWhatif whatif = {0};
+	uint64	   *best;
+
+	if (!planned->matrix->filled)
+		return NULL;
+	best = palloc0(bitset_bytes(advice->candidates.n));
+	whatif.defs = advice->defs;
+	for (int r = 0; r < planned->matrix->nrels; r++)
+		glperf_access_best(planned->matrix, &whatif, r, config, best);
+	return best;
+}
+
+GlperfCost *
+glperf_advise_cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
+					  GlperfPlanned *planned, const uint64 *config, bool wide)
 {
 	int			words = bitset_words(advice->candidates.n);
 	uint64	   *mine = palloc(words * sizeof(uint64) + 1);
+	uint64	   *best;
 	GlperfCost *cost;
 	GlperfFailure failure;
 	PlanJob		job;
@@ -503,13 +517,14 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 		pfree(mine);
 		return cost;
 	}
-	cost = new_cost(advice, planned);
+	cost = glperf_advise_new_cost(advice, planned);
 	memcpy(cost->config, mine, words * sizeof(uint64));
 	pfree(mine);
+	best = wide ? best_of(advice, planned, cost->config) : NULL;
 	job = (PlanJob)
 	{
-		advice, statement, planned, &planned->instance->stmt, cost->config,
-			cost->used
+		advice, statement, planned, &planned->instance->stmt,
+			best ? best : cost->config, cost->used
 	};
 	/* a table may be locked just now: then count on no gain */
 	if (run_job(&job, &failure))
@@ -518,66 +533,13 @@ cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 			glperf_value_price(planned, &job.price) : job.cost;
 		cost->planner_cost = job.planner_cost;
 		cost->gambles = job.gambles;
+		planned->matrix->filled |= job.collected;
 	}
 	else
 		memset(cost->used, 0, words * sizeof(uint64));
+	if (best)
+		pfree(best);
 	return glperf_value_possible(planned, cost, cost->config, words);
-}
-
-/* Plan with config, then without what was used, and so on. */
-static void
-peel(GlperfAdvice *advice, GlperfAdviceStatement *statement,
-	 GlperfPlanned *planned, uint64 *config, int rounds)
-{
-	int			words = bitset_words(advice->candidates.n);
-
-	for (int round = 0; round < rounds; round++)
-	{
-		GlperfCost *cost;
-
-		if (glperf_advise_out_of_time(advice, GLPERF_PEEL_SHARE))
-		{
-			advice->complete = false;
-			return;
-		}
-		cost = cost_of(advice, statement, planned, config);
-		if (bitset_empty(cost->used, words) ||
-			cost->cost > planned->base_cost * GLPERF_TRUSTED_RATIO)
-			return;
-		for (int w = 0; w < words; w++)
-			config[w] &= ~cost->used[w];
-	}
-}
-
-void
-glperf_advise_peel(GlperfAdvice *advice)
-{
-	int			words = bitset_words(advice->candidates.n);
-	uint64	   *config = palloc0(words * sizeof(uint64) + 1);
-
-	for (int s = 0; s < advice->nstatements; s++)
-	{
-		GlperfAdviceStatement *statement = &advice->statements[s];
-
-		for (int p = 0; p < statement->nplanned; p++)
-		{
-			GlperfPlanned *planned = &statement->planned[p];
-
-			/* the plan as things are stays possible, whatever is added */
-			(void) new_cost(advice, planned);
-			planned->matrix->words = words;
-			memcpy(config, planned->relevant, words * sizeof(uint64));
-			peel(advice, statement, planned, config, 1);
-			planned->matrix->filled = true;
-			peel(advice, statement, planned, config, WIDE_ROUNDS - 1);
-			/* covering indexes hide the slim ones, which cost less space */
-			memcpy(config, planned->relevant, words * sizeof(uint64));
-			for (int c = 0; c < advice->candidates.n; c++)
-				if (advice->defs[c]->ncolumns > advice->defs[c]->nkeys)
-					bitset_del(config, c);
-			peel(advice, statement, planned, config, SLIM_ROUNDS);
-		}
-	}
 }
 
 double
@@ -592,8 +554,8 @@ glperf_advise_ratio(GlperfAdvice *advice, int s, const uint64 *config)
 	for (int p = 0; p < statement->nplanned; p++)
 	{
 		now += statement->planned[p].base_cost;
-		then += cost_of(advice, statement, &statement->planned[p],
-						config)->cost;
+		then += glperf_advise_cost_of(advice, statement,
+									  &statement->planned[p], config, false)->cost;
 	}
 	return glperf_value_ratio(statement, now, then);
 }
@@ -605,7 +567,9 @@ glperf_advise_used(GlperfAdvice *advice, int s, const uint64 *config,
 	GlperfAdviceStatement *statement = &advice->statements[s];
 
 	for (int p = 0; p < statement->nplanned; p++)
-		bitset_union(used, cost_of(advice, statement, &statement->planned[p],
-								   config)->used,
+		bitset_union(used,
+					 glperf_advise_cost_of(advice, statement,
+										   &statement->planned[p], config,
+										   false)->used,
 					 bitset_words(advice->candidates.n));
 }

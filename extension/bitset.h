@@ -37,11 +37,30 @@ bitset_del(uint64 *set, int i)
 static inline int
 bitset_lowest(uint64 word)
 {
+#ifdef __GNUC__
+	return __builtin_ctzll(word);
+#else
 	int			i = 0;
 
 	while (!((word >> i) & 1))
 		i++;
 	return i;
+#endif
+}
+
+/* The first member from i on of a set over n; n or more when there is none. */
+static inline int
+bitset_next(const uint64 *set, int i, int n)
+{
+	while (i < n)
+	{
+		uint64		rest = set[i / 64] >> (i % 64);
+
+		if (rest)
+			return i + bitset_lowest(rest);
+		i = (i / 64 + 1) * 64;
+	}
+	return n;
 }
 
 /* Is every member of a in b? */

@@ -155,8 +155,31 @@ glperf_sample_column(GlperfTableSample *sample, AttrNumber attnum, Oid opclass)
 		glperf_cell_set(&cells->cell[cells->n], value, isnull,
 						cstring ? -2 : att->attlen, att->attbyval,
 						att->attstorage);
+		cells->widest = Max(cells->widest, cells->cell[cells->n].width);
 	}
 	return cells;
+}
+
+GlperfMatches *
+glperf_sample_matches(GlperfTableSample *sample, List *pred)
+{
+	MemoryContext old;
+	GlperfMatches *matches;
+	ListCell   *lc;
+
+	foreach(lc, sample->matches)
+	{
+		matches = lfirst(lc);
+		if (equal(matches->pred, pred))
+			return matches;
+	}
+	old = MemoryContextSwitchTo(sample->context);
+	matches = palloc0(sizeof(GlperfMatches));
+	matches->pred = copyObject(pred);
+	matches->match = palloc(sizeof(bool) * sample->allocated);
+	sample->matches = lappend(sample->matches, matches);
+	MemoryContextSwitchTo(old);
+	return matches;
 }
 
 bool

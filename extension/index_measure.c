@@ -34,6 +34,9 @@
 /* Difference between half the sample and all of it that asks for more. */
 #define STABLE			0.05
 
+/* Rows that are enough for the mean of what entries take. */
+#define SINGLE_ROWS		4000
+
 /* Longest evaluation of expressions for one index, in ms. */
 #define EVALUATE_MS		500
 
@@ -55,7 +58,8 @@ typedef struct IndexRows
 	const GlperfIndexDef *def;
 	GlperfTableSample *sample;
 	GlperfCells **columns;		/* [def->ncolumns] */
-	bool	   *matches;		/* [row] the predicate holds; NULL: all */
+	GlperfMatches *matches;		/* rows that the predicate holds for; NULL:
+								 * all */
 	GlperfCells *exprs;			/* one per expression */
 	int			evaluated;		/* rows */
 	GlperfSampledKeys keys;		/* of rows that the index has */
@@ -90,7 +94,7 @@ may_evaluate(const GlperfIndexDef *def)
 		!contain_mutable_functions((Node *) def->pred);
 }
 
-/* Cells for the results of each expression, and marks for the predicate. */
+/* Cells for the results of each expression. */
 static void
 reserve_results(IndexRows *m)
 {
@@ -98,8 +102,6 @@ reserve_results(IndexRows *m)
 	int			i = 0;
 	int			n = m->sample->allocated;
 
-	if (m->def->pred)
-		m->matches = m->matches ? repalloc(m->matches, n) : palloc(n);
 	if (m->exprs == NULL)
 		m->exprs = palloc0(sizeof(GlperfCells) *
 						   (list_length(m->def->exprs) + 1));
@@ -149,6 +151,27 @@ evaluate_row(IndexRows *m, int row, ExprState **exprs, ExprContext *econtext)
 	}
 }
 
+/* The first row whose predicate or expressions are still to be evaluated. */
+static int
+first_to_evaluate(const IndexRows *m)
+{
+	return m->def->exprs == NIL ? m->matches->n : m->evaluated;
+}
+
+/* Does the predicate hold for a row?  Asked once for all indexes with it. */
+static bool
+row_matches(IndexRows *m, int row, ExprState *pred, ExprContext *econtext)
+{
+	if (pred == NULL)
+		return true;
+	if (row == m->matches->n)
+	{
+		m->matches->match[row] = ExecQual(pred, econtext);
+		m->matches->n++;
+	}
+	return m->matches->match[row];
+}
+
 /* Evaluate predicate and expressions of the rows not done yet. */
 static void
 evaluate(void *arg)
@@ -169,10 +192,8 @@ evaluate(void *arg)
 	foreach(lc, m->def->exprs)
 		exprs[n++] = ExecPrepareExpr(lfirst(lc), estate);
 	econtext->ecxt_scantuple = slot;
-	for (int row = m->evaluated; row < m->sample->nrows; row++)
+	for (int row = first_to_evaluate(m); row < m->sample->nrows; row++)
 	{
-		bool		match;
-
 		CHECK_FOR_INTERRUPTS();
 		if (row % 64 == 0 &&
 			TimestampDifferenceExceeds(started, GetCurrentTimestamp(),
@@ -180,10 +201,7 @@ evaluate(void *arg)
 			elog(ERROR, "expression of an index takes too long");
 		ResetExprContext(econtext);
 		ExecStoreHeapTuple(m->sample->tuples[row], slot, false);
-		match = pred == NULL || ExecQual(pred, econtext);
-		if (pred)
-			m->matches[row] = match;
-		if (match)
+		if (row_matches(m, row, pred, econtext))
 			evaluate_row(m, row, exprs, econtext);
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -200,8 +218,12 @@ prepare_rows(IndexRows *m)
 
 	if (def->exprs != NIL || def->pred != NIL)
 	{
+		if (!may_evaluate(def))
+			return false;
 		reserve_results(m);
-		if (!may_evaluate(def) ||
+		if (def->pred != NIL)
+			m->matches = glperf_sample_matches(m->sample, def->pred);
+		if (first_to_evaluate(m) < m->sample->nrows &&
 			!glperf_sandbox_run(GetUserId(), NULL, evaluate, m, &failure))
 			return false;
 		m->evaluated = m->sample->nrows;
@@ -239,7 +261,7 @@ count_matches(Measure *m)
 		double		here = 0;
 
 		for (; row < sample->nrows && sample->chunk[row] == (uint32) c; row++)
-			here += m->all.matches[row];
+			here += m->all.matches->match[row];
 		n += here;
 		squares += here * here;
 	}
@@ -330,11 +352,15 @@ set_key(IndexRows *m, int row, GlperfSampledKey *key, uint32 *pivot)
 	key->bytes = tuple_bytes(data, nulls);
 }
 
-/* Entries of sampled rows; returns the sum of the bytes of their keys. */
+/*
+ * Entries of every stride'th of the sampled rows; returns the sum of the bytes
+ * of their keys.
+ */
 static double
-make_keys(IndexRows *m)
+make_keys(IndexRows *m, int stride)
 {
 	double		pivot = 0;
+	int			seen = 0;
 	bool		hash = m->def->amoid == HASH_AM_OID;
 
 	m->keys.key = m->keys.key ?
@@ -346,7 +372,7 @@ make_keys(IndexRows *m)
 	{
 		uint32		bytes = 0;
 
-		if (m->matches && !m->matches[row])
+		if ((m->matches && !m->matches->match[row]) || seen++ % stride != 0)
 			continue;
 		/* a hash index leaves NULLs out */
 		if (hash && m->columns[0]->cell[row].isnull)
@@ -355,6 +381,31 @@ make_keys(IndexRows *m)
 		pivot += bytes;
 	}
 	return pivot;
+}
+
+/* Partitions that have an index of their own; all other things have one. */
+static double
+count_trees(const Measure *m)
+{
+	return Max(1, list_length(m->all.sample->leaves));
+}
+
+/*
+ * One row in how many is enough?  Of entries that share nothing only the mean
+ * size matters, unless one may be too long.
+ */
+static int
+row_stride(const Measure *m)
+{
+	double		widest = 0;
+	double		rows = m->tuples / Max(1.0, m->rows) * m->all.sample->nrows;
+
+	if (m->deduplicate || m->def->amoid != BTREE_AM_OID ||
+		m->def->exprs != NIL)
+		return 1;
+	for (int c = 0; c < m->def->ncolumns; c++)
+		widest += m->all.columns[c]->widest + MAXIMUM_ALIGNOF;
+	return widest < BTREE_MAX_ENTRY / 2 ? Max(1, (int) (rows / SINGLE_ROWS)) : 1;
 }
 
 /* Make everything of the sample that the B-tree's or hash's size rests on. */
@@ -368,18 +419,11 @@ prepare(Measure *m)
 		return false;
 	m->tuples = count_matches(m);
 	m->share = sample->chunks > 0 ? sample->chunks_read / sample->chunks : 1;
-	m->pivot = make_keys(&m->all) / Max(1, m->all.keys.n);
+	m->pivot = make_keys(&m->all, row_stride(m)) / Max(1, m->all.keys.n);
 	for (int i = 0; i < m->all.keys.n; i++)
 		bytes += m->all.keys.key[i].bytes;
 	m->entry = bytes / Max(1, m->all.keys.n);
 	return true;
-}
-
-/* Partitions that have an index of their own; all other things have one. */
-static double
-count_trees(const Measure *m)
-{
-	return Max(1, list_length(m->all.sample->leaves));
 }
 
 /* Pages of the B-tree from the first n keys. */
@@ -392,8 +436,9 @@ measure_tree(Measure *m, int n, double share)
 	if (n > 0)
 		m->def->distinct =
 			glperf_keys_leaves(keys, m->runs.sample ? &m->runs.keys : NULL,
-							   m->tuples, share, m->all.sample->chunks,
-							   m->deduplicate, &leaves).distinct;
+							   m->tuples, share,
+							   m->all.sample->chunks, m->deduplicate,
+							   &leaves).distinct;
 	else
 		/* the sample has none of the rows that the planner sees */
 		glperf_leaves_add(&leaves, m->tuples, 1, m->def->entry_bytes, false);
@@ -431,7 +476,7 @@ prepare_runs(GlperfTableSamples *samples, Measure *m)
 		return m->def->pred == NIL || prepare_rows(&m->runs);
 	if (!prepare_rows(&m->runs))
 		return false;
-	make_keys(&m->runs);
+	make_keys(&m->runs, 1);
 	return true;
 }
 
@@ -506,7 +551,7 @@ collect_gin(IndexRows *m, GlperfGinColumn *column, int c, int stride, int rows)
 		int			n;
 
 		if (sample->chunk[row] % stride != 0 ||
-			(m->matches && !m->matches[row]))
+			(m->matches && !m->matches->match[row]))
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(scratch);

@@ -213,6 +213,12 @@ reserve_row(GlperfTableSample *sample)
 
 		cells->cell = repalloc(cells->cell, sizeof(GlperfCell) * n);
 	}
+	foreach(lc, sample->matches)
+	{
+		GlperfMatches *matches = lfirst(lc);
+
+		matches->match = repalloc(matches->match, sizeof(bool) * n);
+	}
 	sample->allocated = n;
 }
 
@@ -566,6 +572,7 @@ glperf_sample_runs(GlperfTableSamples *samples, GlperfTableSample *sample)
 	runs = palloc(sizeof(GlperfTableSample));
 	*runs = *sample;
 	runs->columns = NIL;
+	runs->matches = NIL;
 	runs->nrows = runs->chunks_read = runs->pages_read = 0;
 	runs->members = 0;
 	reserve_rows(runs);

@@ -29,8 +29,17 @@ typedef struct GlperfCells
 	Oid			keytype;		/* type as stored in the index */
 	char		align;			/* as pg_type.typalign */
 	int			n;				/* rows done */
+	uint32		widest;			/* of the cells done */
 	GlperfCell *cell;			/* [sample->allocated] */
 } GlperfCells;
+
+/* Which of the sampled rows satisfy a predicate. */
+typedef struct GlperfMatches
+{
+	List	   *pred;			/* implicitly ANDed */
+	int			n;				/* rows done */
+	bool	   *match;			/* [sample->allocated] */
+} GlperfMatches;
 
 /*
  * Rows of one table, or of all partitions of one, in the table's own columns.
@@ -58,6 +67,7 @@ typedef struct GlperfTableSample
 	uint32	   *block;			/* [row] of its block, among those read */
 	uint32	   *leaf;			/* [row] which partition */
 	List	   *columns;		/* GlperfCells *, plain columns looked at */
+	List	   *matches;		/* GlperfMatches *, predicates looked at */
 	struct GlperfTableSample *runs; /* see glperf_sample_runs(), or NULL */
 } GlperfTableSample;
 
@@ -115,6 +125,10 @@ extern GlperfTableSample *glperf_sample_runs(GlperfTableSamples *samples,
  */
 extern GlperfCells *glperf_sample_column(GlperfTableSample *sample,
 										 AttrNumber attnum, Oid opclass);
+
+/* Which rows satisfy pred, as far as that has been found out. */
+extern GlperfMatches *glperf_sample_matches(GlperfTableSample *sample,
+											List *pred);
 
 /* Fill cell from one value of this type and storage strategy. */
 extern void glperf_cell_set(GlperfCell *cell, Datum value, bool isnull,

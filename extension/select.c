@@ -109,6 +109,8 @@ add_best(GlperfSelectState *st, double byte_power)
 		GlperfMove *move = &st->moves[m];
 		int			count;
 		double		bytes = glperf_select_added(st, move, &count);
+		double		weight;
+		double		least;
 		double		gain;
 		double		score;
 
@@ -116,10 +118,16 @@ add_best(GlperfSelectState *st, double byte_power)
 			continue;
 		if (glperf_select_stopped(st))
 			return false;
+		weight = byte_power == 0 ? 1 : byte_power == 1 ? 1 / Max(bytes, 1.0) :
+			pow(Max(bytes, 1.0), -byte_power);
+		least = Max(Max(epsilon(st), st->p->min_gain * count),
+					best_score / weight);
+		if (glperf_select_most_gain(st, move) < least)
+			continue;
 		gain = glperf_select_add_gain(st, move);
 		if (gain <= epsilon(st) || gain < st->p->min_gain * count)
 			continue;
-		score = byte_power == 0 ? gain : gain / pow(Max(bytes, 1.0), byte_power);
+		score = gain * weight;
 		if (score > best_score * (1 + GLPERF_SELECT_EPSILON) &&
 			!redundant(st, move))
 		{
@@ -167,16 +175,19 @@ cheapest_member(GlperfSelectState *st, const GlperfMove *stays, bool by_byte,
 	return cheapest;
 }
 
-/* Drop members that do not earn their keep; false when all do. */
+/*
+ * Drop members that do not earn their keep, but those of stays; false when all
+ * do.
+ */
 static bool
-drop_useless(GlperfSelectState *st)
+drop_useless(GlperfSelectState *st, const GlperfMove *stays)
 {
 	bool		dropped = false;
 
 	for (;;)
 	{
 		double		gain = 0;
-		int			c = cheapest_member(st, NULL, false, &gain);
+		int			c = cheapest_member(st, stays, false, &gain);
 
 		if (c < 0 || gain < 0 || st->stopped)
 			return dropped;
@@ -206,10 +217,15 @@ exchange(GlperfSelectState *st, int c, Saved *scratch)
 	bitset_add(st->banned, c);
 	for (int power = 0; power < 2 && !better; power++)
 	{
+		glperf_select_less(st, true);
 		glperf_select_drop(st, c);
 		for (int i = 0; i < MAX_PICKS; i++)
+		{
 			if (!add_best(st, byte_powers[power]))
 				break;
+			glperf_select_less(st, false);
+		}
+		glperf_select_less(st, false);
 		better = improved(st, scratch);
 	}
 	bitset_del(st->banned, c);
@@ -234,6 +250,8 @@ force(GlperfSelectState *st, GlperfMove *move, Saved *scratch)
 				glperf_select_drop(st, o);
 		glperf_select_add(st, c);
 	}
+	/* one may do what two did */
+	drop_useless(st, move);
 	while (!glperf_select_fits(st, 0, 0) && !st->stopped)
 	{
 		double		loss;
@@ -263,6 +281,7 @@ worth_forcing(GlperfSelectState *st, GlperfMove *move)
 	double		bytes = glperf_select_added(st, move, &count);
 
 	return count > 0 && (st->p->budget < 0 || bytes <= st->p->budget) &&
+		glperf_select_most_gain(st, move) > epsilon(st) &&
 		glperf_select_add_gain(st, move) > epsilon(st);
 }
 
@@ -275,7 +294,7 @@ local_search(GlperfSelectState *st, Saved *best)
 
 	for (int round = 0; round < MAX_ROUNDS && change && !st->stopped; round++)
 	{
-		change = drop_useless(st);
+		change = drop_useless(st, NULL);
 		while (add_best(st, 1.0))
 			change = true;
 		for (int c = 0; c < st->p->ncandidates && !st->stopped; c++)

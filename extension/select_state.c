@@ -73,6 +73,21 @@ glperf_select_conflicts(const GlperfSelectState *st, int c, int other)
 		(bitset_get(covers[c], other) || bitset_get(covers[other], c));
 }
 
+/* Hash of a statement's part of a set. */
+static uint64
+hash_key(const GlperfSelectState *st, int s, const uint64 *key)
+{
+	uint64		h = (uint64) (s + 1) * UINT64CONST(0x9E3779B97F4A7C15);
+
+	for (int w = 0; w < st->nwords[s]; w++)
+	{
+		h ^= key[w];
+		h *= UINT64CONST(0xBF58476D1CE4E5B9);
+		h ^= h >> 31;
+	}
+	return h;
+}
+
 /* Place of a statement's key in the memory: where it is, or a free one. */
 static GlperfMemo *
 find_memo(GlperfSelectState *st, int s, const uint64 *key, uint64 hash)
@@ -84,8 +99,9 @@ find_memo(GlperfSelectState *st, int s, const uint64 *key, uint64 hash)
 		GlperfMemo *memo = &st->memo[i];
 
 		if (memo->statement < 0 ||
-			(memo->hash == hash && memo->statement == s &&
-			 bitset_equal(st->keys + memo->key, key, st->nwords[s])))
+			(memo->word == key[0] && memo->statement == s &&
+			 (st->nwords[s] == 1 ||
+			  bitset_equal(st->keys + memo->key, key, st->nwords[s]))))
 			return memo;
 	}
 }
@@ -119,26 +135,13 @@ grow_memo(GlperfSelectState *st)
 	for (int i = 0; i < size; i++)
 		if (old[i].statement >= 0)
 		{
-			*find_memo(st, old[i].statement, st->keys + old[i].key,
-					   old[i].hash) = old[i];
+			const uint64 *key = st->keys + old[i].key;
+
+			*find_memo(st, old[i].statement, key,
+					   hash_key(st, old[i].statement, key)) = old[i];
 			st->memo_used++;
 		}
 	pfree(old);
-}
-
-/* Hash of a statement's part of a set. */
-static uint64
-hash_key(const GlperfSelectState *st, int s, const uint64 *key)
-{
-	uint64		h = (uint64) (s + 1) * UINT64CONST(0x9E3779B97F4A7C15);
-
-	for (int w = 0; w < st->nwords[s]; w++)
-	{
-		h ^= key[w];
-		h *= UINT64CONST(0xBF58476D1CE4E5B9);
-		h ^= h >> 31;
-	}
-	return h;
 }
 
 /* Room in the memory for a statement's key. */
@@ -159,7 +162,7 @@ make_memo(GlperfSelectState *st, int s, const uint64 *key, uint64 hash)
 	{
 		memo->statement = s;
 		memo->exact = false;
-		memo->hash = hash;
+		memo->word = key[0];
 		memo->key = st->nkeys;
 		memcpy(st->keys + st->nkeys, key, st->nwords[s] * sizeof(uint64));
 		st->nkeys += st->nwords[s];
@@ -174,9 +177,9 @@ expand(GlperfSelectState *st, int s, const uint64 *key)
 {
 	memset(st->scratch, 0, st->words * sizeof(uint64));
 	for (int w = 0; w < st->nwords[s]; w++)
-		for (int b = 0; b < 64 && key[w] >> b; b++)
-			if ((key[w] >> b) & 1)
-				bitset_add(st->scratch, st->candidates[s][w * 64 + b]);
+		for (uint64 rest = key[w]; rest; rest &= rest - 1)
+			bitset_add(st->scratch,
+					   st->candidates[s][w * 64 + bitset_lowest(rest)]);
 	return st->scratch;
 }
 
@@ -197,6 +200,7 @@ estimate(GlperfSelectState *st, int s, const uint64 *key)
 		ratio = p->bound(p->arg, s, expand(st, s, key));
 	else
 		ratio = p->ratio(p->arg, s, expand(st, s, key));
+	st->least[s] = Min(st->least[s], ratio);
 	memo = make_memo(st, s, key, hash);
 	memo->ratio = ratio;
 	memo->exact = p->bound == NULL;
@@ -278,6 +282,66 @@ glperf_select_add_gain(GlperfSelectState *st, GlperfMove *move)
 	{
 		double		change = touch_saving(st, &move->touches[t]);
 
+		if (change <= GLPERF_FORBIDDEN)
+			return change;
+		gain += change;
+	}
+	return gain;
+}
+
+void
+glperf_select_less(GlperfSelectState *st, bool less)
+{
+	st->had_more = less && st->p->bound != NULL;
+	if (!st->had_more)
+		return;
+	memcpy(st->more_mark, st->mark, sizeof(uint64) * st->p->nstatements);
+	memcpy(st->more_ratio, st->ratio, sizeof(double) * st->p->nstatements);
+}
+
+/*
+ * The most that a touch can save a statement: what would be left of its cost
+ * is no less than ever estimated, or than with a set that had more.
+ */
+static double
+most_saving(const GlperfSelectState *st, const GlperfTouch *touch)
+{
+	int			s = touch->statement;
+	double		now = glperf_select_trusted(st->p, st->ratio[s]);
+	double		saving = now - glperf_select_trusted(st->p, st->least[s]);
+
+	for (int i = 0; i < 2 && st->had_more; i++)
+		if (touch->seen[i] == st->more_mark[s] &&
+			touch->saving[i] > GLPERF_FORBIDDEN)
+			return Min(st->p->weight[s] * saving,
+					   st->p->weight[s] *
+					   (now - glperf_select_trusted(st->p, st->more_ratio[s])) +
+					   touch->saving[i]);
+	return st->p->weight[s] * saving;
+}
+
+double
+glperf_select_most_gain(const GlperfSelectState *st, const GlperfMove *move)
+{
+	double		gain = 0;
+
+	for (int i = 0; i < move->nmembers; i++)
+		if (!bitset_get(st->config, move->members[i]))
+			gain -= st->p->write_cost[move->members[i]];
+	for (int t = 0; t < move->ntouches; t++)
+	{
+		const GlperfTouch *touch = &move->touches[t];
+		int			s = touch->statement;
+		double		change;
+
+		if (touch->seen[0] == st->mark[s])
+			change = touch->saving[0];
+		else if (touch->seen[1] == st->mark[s])
+			change = touch->saving[1];
+		else if (st->p->bound)
+			change = most_saving(st, touch);
+		else
+			return -GLPERF_FORBIDDEN;
 		if (change <= GLPERF_FORBIDDEN)
 			return change;
 		gain += change;
@@ -402,6 +466,7 @@ glperf_select_verify(GlperfSelectState *st)
 			memo->ratio = ratio;
 			memo->exact = true;
 			st->lowest[s] = Min(st->lowest[s], ratio);
+			st->least[s] = Min(st->least[s], ratio);
 			/* a plan was made, which may tell of other sets too */
 			memo->epoch = ++st->epoch[s];
 			set_ratio(st, s, ratio);
@@ -449,7 +514,9 @@ add_statement(GlperfSelectState *st, int s)
 	st->nwords[s] = bitset_words(n);
 	st->first[s] = s == 0 ? 0 : st->first[s - 1] + st->nwords[s - 1];
 	st->candidates[s] = palloc(sizeof(int) * (n + 1));
-	st->ratio[s] = st->lowest[s] = 1.0;
+	st->ratio[s] = st->lowest[s] = st->least[s] = 1.0;
+	if (p->bound && n > 0)
+		st->least[s] = Min(1.0, p->bound(p->arg, s, p->relevant[s]));
 	st->total_weight += p->weight[s];
 	n = 0;
 	for (int c = 0; c < p->ncandidates; c++)
@@ -521,8 +588,11 @@ glperf_select_state(const GlperfSelectProblem *p)
 	st->candidates = palloc0(n * sizeof(int *));
 	st->ratio = palloc0(n * sizeof(double));
 	st->lowest = palloc0(n * sizeof(double));
+	st->least = palloc0(n * sizeof(double));
 	st->mark = palloc0(n * sizeof(uint64));
 	st->epoch = palloc0(n * sizeof(int));
+	st->more_mark = palloc0(n * sizeof(uint64));
+	st->more_ratio = palloc0(n * sizeof(double));
 	st->masks_allocated = st->keys_allocated = 1024;
 	st->masks = palloc(sizeof(uint64) * st->masks_allocated);
 	st->keys = palloc(sizeof(uint64) * st->keys_allocated);

@@ -46,7 +46,7 @@ typedef struct GlperfMemo
 	int			epoch;
 	int			key;			/* where its set starts in keys[] */
 	bool		exact;			/* not only an estimate */
-	uint64		hash;
+	uint64		word;			/* the first of its set */
 	double		ratio;
 } GlperfMemo;
 
@@ -73,8 +73,14 @@ typedef struct GlperfSelectState
 	int		  **candidates;		/* [statement] by bit of its part */
 	double	   *ratio;			/* [statement] under the set */
 	double	   *lowest;			/* [statement] ever made sure of */
+	double	   *least;			/* [statement] ever estimated */
 	int		   *epoch;			/* [statement] grows with what is known */
 	uint64	   *mark;			/* [statement] hash of its part and epoch */
+
+	/* a set that contains this one, if had_more; see glperf_select_less() */
+	bool		had_more;
+	uint64	   *more_mark;		/* [statement] mark under it */
+	double	   *more_ratio;		/* [statement] ratio under it */
 
 	/* candidates and moves */
 	GlperfMove *single;			/* [candidate] */
@@ -127,6 +133,19 @@ extern bool glperf_select_conflicts(const GlperfSelectState *st, int c,
  * would regress too much.
  */
 extern double glperf_select_add_gain(GlperfSelectState *st, GlperfMove *move);
+
+/*
+ * No less than glperf_select_add_gain(), as far as estimates go that were made
+ * before; cheap.  It tells which moves need no closer look.
+ */
+extern double glperf_select_most_gain(const GlperfSelectState *st,
+									  const GlperfMove *move);
+
+/*
+ * Note that from now on the set is part of what it is now, which bounds what
+ * can be gained by adding to it; false: no longer.
+ */
+extern void glperf_select_less(GlperfSelectState *st, bool less);
 
 /* Change in gain by dropping member c; GLPERF_FORBIDDEN likewise. */
 extern double glperf_select_drop_gain(GlperfSelectState *st, int c);

@@ -126,6 +126,13 @@ extern void glperf_statistics_correct(const GlperfStatisticsSet *set,
 									  RelOptInfo *rel, RangeTblEntry *rte);
 
 /*
+ * Was rel corrected?  Then its indexes are to be looked at one at a time: the
+ * bitmaps of columns that depend on each other must not be ANDed.
+ */
+extern bool glperf_statistics_corrected(List *corrections,
+										const RelOptInfo *rel);
+
+/*
  * Does an object exist that holds what is wanted?  Then its name is put into
  * wanted->existing, in context; true when ANALYZE has filled it: it is in use,
  * and there is nothing to want.

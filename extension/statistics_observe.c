@@ -567,6 +567,17 @@ remake_paths(PlannerInfo *root, RelOptInfo *rel)
 	create_tidscan_paths(root, rel);
 }
 
+bool
+glperf_statistics_corrected(List *corrections, const RelOptInfo *rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, corrections)
+		if (((GlperfCorrection *) lfirst(lc))->rel == rel)
+		return true;
+	return false;
+}
+
 void
 glperf_statistics_correct(const GlperfStatisticsSet *set, List **corrections,
 						  PlannerInfo *root, RelOptInfo *rel,

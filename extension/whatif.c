@@ -69,6 +69,12 @@ glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index)
 	return (int) (WHATIF_FIRST_OID - index);
 }
 
+int
+glperf_whatif_next(const GlperfWhatif *whatif, int i)
+{
+	return whatif->enabled ? bitset_next(whatif->enabled, i, whatif->ndefs) : i;
+}
+
 const GlperfWhatif *
 glperf_whatif_active(void)
 {
@@ -231,6 +237,41 @@ make_index_info(int i, const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 	return info;
 }
 
+/*
+ * Let the planner know of an index without looking at it: no clause implies
+ * FALSE, and a partial index that is not known to be usable is passed over.
+ */
+static void
+mute(IndexOptInfo *info)
+{
+	info->indpred = lcons(makeBoolConst(false, false), info->indpred);
+}
+
+List *
+glperf_whatif_reveal(PlannerInfo *root, RelOptInfo *rel)
+{
+	List	   *revealed = NIL;
+	List	   *rest = NIL;
+	ListCell   *lc;
+
+	foreach(lc, rel->indexlist)
+	{
+		IndexOptInfo *info = (IndexOptInfo *) lfirst(lc);
+
+		if (glperf_whatif_index_number(active, info->indexoid) < 0)
+		{
+			rest = lappend(rest, info);
+			continue;
+		}
+		info->indpred = list_delete_first(info->indpred);
+		revealed = lappend(revealed, info);
+	}
+	rel->indexlist = revealed;
+	check_index_predicates(root, rel);
+	rel->indexlist = rest;
+	return revealed;
+}
+
 /* Remove the indexes that this call pretends were dropped. */
 static void
 hide_indexes(RelOptInfo *rel)
@@ -270,17 +311,19 @@ add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
 	glperf_statistics_attach(active->statistics, table, rel);
 	if (active->max_visible > 0)
 		limit_visible(table, rel);
-	for (int i = 0; i < active->ndefs; i++)
+	for (int i = glperf_whatif_next(active, 0); i < active->ndefs;
+		 i = glperf_whatif_next(active, i + 1))
 	{
 		IndexOptInfo *info;
 
-		if (active->enabled && !bitset_get(active->enabled, i))
-			continue;
 		if (!glperf_whatif_applies(active->defs[i], table, &ancestors))
 			continue;
 		info = make_index_info(i, active->defs[i], table, rel);
-		if (info)
-			rel->indexlist = lappend(rel->indexlist, info);
+		if (info == NULL)
+			continue;
+		if (active->collect)
+			mute(info);
+		rel->indexlist = lappend(rel->indexlist, info);
 	}
 }
 
@@ -329,7 +372,8 @@ whatif_set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
 		active->tables = lappend_oid(active->tables, rte->relid);
 		/* what is proved empty is not read, and its pages are not counted */
 		if (active->collect && rel->indexlist != NIL &&
-			rel->pathlist != NIL && !rte->inh && !IS_DUMMY_REL(rel))
+			rel->pathlist != NIL && !rte->inh && !IS_DUMMY_REL(rel) &&
+			rte->tablesample == NULL)
 			glperf_access_collect(active->matrix, active,
 								  list_length(active->rels) - 1, root, rel);
 	}

@@ -50,7 +50,8 @@ typedef struct GlperfWhatif
 	/*
 	 * When set: note the base relations of the plan in rels and its final
 	 * paths in final_rel, all valid until CurrentMemoryContext goes; with
-	 * collect, fill the matrix with the options of every relation.
+	 * collect, fill the matrix with the options of every relation, and let
+	 * the planner look only at those that can be the best.
 	 */
 	struct GlperfMatrix *matrix;
 	bool		collect;
@@ -100,6 +101,15 @@ extern const GlperfWhatif *glperf_whatif_active(void);
  */
 extern bool glperf_whatif_applies(const GlperfIndexDef *def, Oid table,
 								  List **ancestors);
+
+/* Number of the first definition from i on that exists for this call. */
+extern int	glperf_whatif_next(const GlperfWhatif *whatif, int i);
+
+/*
+ * While options are collected: the made-up indexes of rel, taken out of its
+ * list and fit to be looked at.
+ */
+extern List *glperf_whatif_reveal(PlannerInfo *root, RelOptInfo *rel);
 
 /* Position in defs[] of a made-up index's OID, or -1 for a real one. */
 extern int	glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index);

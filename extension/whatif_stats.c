@@ -516,12 +516,13 @@ probing_index(const GlperfWhatif *whatif, Oid relid, AttrNumber attnum)
 	List	   *ancestors = NIL;
 	bool		partition = get_rel_relispartition(relid);
 
-	for (int i = 0; i < whatif->ndefs; i++)
+	for (int i = glperf_whatif_next(whatif, 0); i < whatif->ndefs;
+		 i = glperf_whatif_next(whatif, i + 1))
 	{
 		const GlperfIndexDef *def = whatif->defs[i];
 
-		if (def->amoid != BTREE_AM_OID || def->pred != NIL ||
-			(whatif->enabled && !bitset_get(whatif->enabled, i)) ||
+		if ((def->relid == relid && def->attnum[0] != attnum) ||
+			def->amoid != BTREE_AM_OID || def->pred != NIL ||
 			(def->relid != relid && !partition) ||
 			!glperf_whatif_applies(def, relid, &ancestors))
 			continue;

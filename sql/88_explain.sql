@@ -57,7 +57,7 @@ FROM recs r, glperf.advice_summary() a,
 	 FROM glperf.advised_statements() WHERE outcome = 'advised') s
 GROUP BY s.saved, a.gain_ms_per_day;
 SELECT bool_and(r.benefit_ms_per_day < j.saved) AS shared,
-	bool_and(r.loss_without_ms_per_day > r.benefit_ms_per_day) AS needed_more_than_its_share
+	bool_and(r.loss_without_ms_per_day >= r.benefit_ms_per_day * 0.999) AS needed_for_its_share
 FROM recs r,
 	(SELECT time_ms_per_day * (1 - cost_after / cost_before) AS saved
 	 FROM glperf.advised_statements() WHERE query LIKE '%JOIN%') j

@@ -95,6 +95,9 @@ advised('text search, expression', q{SELECT * FROM doc WHERE to_tsvector('simple
 	qr/USING gin \(\(to_tsvector\('simple'::regconfig, code\)\)\)$/);
 advised('prefix', q{SELECT * FROM doc WHERE title LIKE 'Title a87ff%'}, qr/\(title (text|varchar)_pattern_ops\)$/);
 advised('OR of two kinds', q{SELECT * FROM doc WHERE id = 7 OR tags @> '{7}'}, qr/USING gin \(tags\)$/);
+# Failure proved: what is of no use without another new index is not looked at.
+like(join("\n", advise([ q{SELECT * FROM doc WHERE code = 'c77' OR tags @> '{7}'}, 1000, 20000 ])),
+	qr/\(code\)\n.*USING gin \(tags\)$/, 'OR of two kinds: both indexes');
 advised('long key', q{SELECT * FROM doc WHERE key = repeat(md5('77'), 6)}, qr/USING hash \(key\)$/);
 advised('short key', q{SELECT * FROM doc WHERE code = 'c77'}, qr/app\.doc \(code\)$/);
 advised('long key in order', q{SELECT * FROM doc WHERE key > repeat('fff', 7) ORDER BY key LIMIT 10}, qr/app\.doc \(key\)$/);
