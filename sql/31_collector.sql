@@ -9,7 +9,8 @@ WHERE a.attrelid = 'glperf.health_collector'::regclass AND a.attnum > 0
 ORDER BY a.attnum;
 SELECT check_id, unit, guide_section IS NOT NULL AS has_section,
 	status IN ('ok', 'warning', 'critical', 'unknown') AS has_status,
-	message <> '' AS has_message, remedy <> '' AS has_remedy
+	message <> '' AS has_message,
+	CASE WHEN status = 'ok' THEN remedy IS NULL ELSE remedy <> '' END AS remedy_if_needed
 FROM glperf.health_collector ORDER BY check_id;
 
 -- a verdict is only given where something is measured
