@@ -14,6 +14,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/typcache.h"
 
 /* Most constants that a joined predicate has. */
@@ -211,6 +212,7 @@ joined_values(const GlperfCandidates *set, const GlperfIndexDef *def,
 		ListCell   *lc;
 
 		if (!set->items[i].supported || set->items[i].def->pred == NIL ||
+			set->items[i].def->relid != def->relid ||
 			!read_choice(set->items[i].def, &other) ||
 			!same_column(def, choice, set->items[i].def, &other))
 			continue;
@@ -237,7 +239,8 @@ find_choice(const GlperfCandidates *set, const GlperfIndexDef *def,
 		GlperfIndexDef *have = set->items[i].def;
 		Choice		other;
 
-		if (have->pred != NIL && read_choice(have, &other) &&
+		if (have->pred != NIL && have->relid == def->relid &&
+			read_choice(have, &other) &&
 			same_column(def, choice, have, &other) &&
 			same_values(choice->values, other.values))
 			return linitial(have->pred);
@@ -288,40 +291,60 @@ lead_by_choice(const GlperfIndexDef *def, const Choice *choice, Node *pred,
 	return true;
 }
 
+/* Join candidate number i with those like it; false: no room for more. */
+static bool
+join_one(GlperfCandidates *set, int i)
+{
+	GlperfHarvest nobody = {.set = set};
+
+	/* not a copy: propose() may move the items, but not the definitions */
+	GlperfIndexDef *def = set->items[i].def;
+	Choice		choice;
+	Choice		all;
+	GlperfIndexDef joined;
+	Node	   *pred;
+	int			number;
+
+	if (!set->items[i].supported || def->pred == NIL ||
+		def->amoid != BTREE_AM_OID || !read_choice(def, &choice))
+		return true;
+	all = choice;
+	all.values = joined_values(set, def, &choice);
+	if (list_length(all.values) <= list_length(choice.values) &&
+		def->attnum[0] == choice.column->varattno)
+		return true;
+	if (all.values == NIL || list_length(all.values) < 2)
+		return true;
+	pred = find_choice(set, def, &all);
+	if (pred == NULL || !lead_by_choice(def, &choice, pred, &joined))
+		return true;
+	glperf_candidates_propose(&nobody, &joined, set->items[i].why);
+	if (nobody.proposed == NIL)
+		return false;			/* the limit on candidates */
+	number = llast_int(nobody.proposed);
+	set->items[number].supported = true;
+	set->items[number].ordered |= set->items[i].ordered;
+	return true;
+}
+
 void
 glperf_candidates_join(GlperfCandidates *set)
 {
+	/* each is compared with all others, which leaves a lot behind */
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "glperf joined candidates",
+												  ALLOCSET_DEFAULT_SIZES);
 	int			n = set->n;
-	GlperfHarvest nobody = {.set = set};
 
 	for (int i = 0; i < n; i++)
 	{
-		/* not a copy: propose() may move the items, but not the definitions */
-		GlperfIndexDef *def = set->items[i].def;
-		Choice		choice;
-		Choice		all;
-		GlperfIndexDef joined;
-		Node	   *pred;
-		int			number;
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+		bool		room = join_one(set, i);
 
-		if (!set->items[i].supported || def->pred == NIL ||
-			def->amoid != BTREE_AM_OID || !read_choice(def, &choice))
-			continue;
-		all = choice;
-		all.values = joined_values(set, def, &choice);
-		if (list_length(all.values) <= list_length(choice.values) &&
-			def->attnum[0] == choice.column->varattno)
-			continue;
-		if (all.values == NIL || list_length(all.values) < 2)
-			continue;
-		pred = find_choice(set, def, &all);
-		if (pred == NULL || !lead_by_choice(def, &choice, pred, &joined))
-			continue;
-		glperf_candidates_propose(&nobody, &joined, set->items[i].why);
-		if (nobody.proposed == NIL)
-			return;				/* the limit on candidates */
-		number = llast_int(nobody.proposed);
-		set->items[number].supported = true;
-		set->items[number].ordered |= set->items[i].ordered;
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+		if (!room)
+			break;
 	}
+	MemoryContextDelete(scratch);
 }
