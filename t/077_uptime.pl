@@ -32,7 +32,7 @@ sub poll
 	return;
 }
 poll('outages = 0 AND down_s = 0 AND last_outage_at IS NULL', 'no outage yet');
-like($node->safe_psql('postgres', $row), qr/^unknown\|down 0 times, .*too short to judge\|f$/,
+like($node->safe_psql('postgres', $row), qr/^unknown\|down 0 times, 0\.0 s together, in the last \S+ hours: too short to judge\|f$/,
 	'too short to judge');
 $node->safe_psql('postgres',
 	q{UPDATE glperf.threshold SET warning = 0 WHERE id = 'uptime_evidence'});

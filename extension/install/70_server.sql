@@ -607,9 +607,10 @@ SELECT 'server', 'uptime', t.id, u.value, t.unit, t.warning, t.critical,
 		ELSE pg_catalog.format('down %s times, %s s together, in the last %s hours%s%s',
 			u.outages, pg_catalog.round(u.down_s::numeric, 1),
 			pg_catalog.round((u.window_s / 3600)::numeric, 1),
-			pg_catalog.format('; last at %s for %s s',
-				pg_catalog.to_char(u.last_outage_at, 'YYYY-MM-DD HH24:MI'),
-				pg_catalog.round(u.last_outage_s::numeric, 1)),
+			CASE WHEN u.outages > 0 THEN
+				pg_catalog.format('; last at %s for %s s',
+					pg_catalog.to_char(u.last_outage_at, 'YYYY-MM-DD HH24:MI'),
+					pg_catalog.round(u.last_outage_s::numeric, 1)) END,
 			CASE WHEN u.window_s / 86400 < e.warning
 				THEN ': too short to judge' ELSE '' END) END,
 	CASE WHEN u.window_s IS NULL
@@ -631,9 +632,10 @@ SELECT 'server', 'WAL archiving', 'archiving',
 		WHEN 'failing' THEN pg_catalog.format('the last attempt to archive failed at %s%s; WAL fills the disk',
 			pg_catalog.to_char(w.last_archive_failed_at,
 							   'YYYY-MM-DD HH24:MI'),
-			pg_catalog.format(', %s attempts in the last %s minutes',
-				w.archive_failures,
-				pg_catalog.round(w.archive_window_s::numeric / 60)))
+			CASE WHEN w.archive_failures IS NOT NULL THEN
+				pg_catalog.format(', %s attempts in the last %s minutes',
+					w.archive_failures,
+					pg_catalog.round(w.archive_window_s::numeric / 60)) END)
 		ELSE w.archive_state END,
 	CASE w.archive_state WHEN 'failing'
 		THEN 'Read the server''s log for what archive_command says.' END,
