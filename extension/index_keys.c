@@ -500,6 +500,21 @@ add_single(GlperfSampledKeys keys, double tuples, GlperfLeaves *leaves)
 	leaves->square += squares / keys.n * tuples;
 }
 
+/* Is a group of its own, and not among the rare ones that a mixture describes? */
+static bool
+stands_alone(const KeyGroup *group, double share)
+{
+	return group->rows > 0 && (share >= 1 || group->chunks >= FREQUENT);
+}
+
+/* Add n groups of so many rows each to a shape that has room for them. */
+static void
+add_groups(GlperfKeyShape *shape, double n, double rows)
+{
+	shape->groups[shape->ngroups].n = n;
+	shape->groups[shape->ngroups++].tuples = rows;
+}
+
 GlperfKeyShape
 glperf_keys_leaves(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 				   double tuples, double share, double chunks,
@@ -532,7 +547,7 @@ glperf_keys_leaves(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 	{
 		KeyGroup   *group = &table.group[i];
 
-		if (group->rows == 0 || (share < 1 && group->chunks < FREQUENT))
+		if (!stands_alone(group, share))
 			continue;
 		if (group->chunks >= FREQUENT)
 			shape.distinct++;
@@ -569,25 +584,17 @@ glperf_keys_groups(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 		spread_rows(&mix, rows);
 		for (int g = 0; g < RATES; g++)
 			if (mix.keys[g] > 0)
-				shape.groups[shape.ngroups++] =
-					(GlperfGroups)
-			{
-				mix.keys[g], rows[g]
-			};
+				add_groups(&shape, mix.keys[g], rows[g]);
 		shape.distinct = mix.distinct;
 	}
 	for (uint32 i = 0; i <= table.mask; i++)
 	{
 		KeyGroup   *group = &table.group[i];
 
-		if (group->rows == 0 || (share < 1 && group->chunks < FREQUENT))
+		if (!stands_alone(group, share))
 			continue;
 		shape.distinct++;
-		shape.groups[shape.ngroups++] =
-			(GlperfGroups)
-		{
-			1, frequent_rows(group, &mix, scale)
-		};
+		add_groups(&shape, 1, frequent_rows(group, &mix, scale));
 	}
 	pfree(table.group);
 	return shape;
@@ -678,7 +685,7 @@ glperf_keys_gin(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 	{
 		KeyGroup   *group = &table.group[i];
 
-		if (group->rows == 0 || (share < 1 && group->chunks < FREQUENT))
+		if (!stands_alone(group, share))
 			continue;
 		if (share < 1)
 			groups[n++] = group;
