@@ -44,12 +44,7 @@ $node->safe_psql('postgres', q{SELECT pg_stat_reset_shared('archiver')});
 
 # kill a backend: the server restarts by itself
 my $start = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
-my $pid = $node->safe_psql('postgres', q{
-SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'});
-kill 'KILL', $pid;
-ok( $node->poll_query_until('postgres', qq{
-SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)}),
-	'back after a crash');
+ok(GlperfNode::crash($node), 'back after a crash');
 
 is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $start,
 	'the start of the server tells nothing');

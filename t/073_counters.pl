@@ -8,6 +8,10 @@ use strict;
 use warnings;
 
 use IPC::Run qw(start finish);
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -177,12 +181,7 @@ ok( $node->poll_query_until('postgres',
 	'and working again, too');
 
 # a crash takes the readings with it
-my $pid = $node->safe_psql('postgres',
-	q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'});
-kill 'KILL', $pid;
-ok( $node->poll_query_until('postgres', qq{
-SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)}),
-	'crashed and back');
+ok(GlperfNode::crash($node), 'crashed and back');
 like(looks($look), qr/unknown, first sample/, 'a crash begins anew');
 
 # a damaged page

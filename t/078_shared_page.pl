@@ -5,6 +5,10 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use GlperfNode;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -135,12 +139,7 @@ ok( $node->poll_query_until('postgres', "SELECT count = 0 FROM ($page) s (many, 
 	'which soon has rates to show, although no connection lasts');
 
 # a crash forgets, and leaves nothing half written
-my $pid = $node->safe_psql('postgres',
-	q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'});
-kill 'KILL', $pid;
-ok( $node->poll_query_until('postgres', qq{
-SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)}),
-	'crashed and back');
+ok(GlperfNode::crash($node), 'crashed and back');
 my $third = look('two', 'slow');
 isnt($third, $second, 'after a crash all is measured anew');
 is(look('two', 'slow'), $third, '... and found again');

@@ -14,6 +14,10 @@ returns a node without autovacuum, with what is preloaded and glperf as
 extensions of database postgres. C<conf> is more of postgresql.conf, C<init>
 a reference to arguments of init(), C<bare> leaves the extensions out.
 
+  GlperfNode::crash($node)
+
+kills a process of the server, and is true when that came back without it.
+
 =cut
 
 package GlperfNode;
@@ -39,6 +43,16 @@ sub start
 	  if $preload =~ /pg_stat_statements/;
 	$node->safe_psql('postgres', 'CREATE EXTENSION glperf');
 	return $node;
+}
+
+sub crash
+{
+	my ($node) = @_;
+	my $pid = $node->safe_psql('postgres',
+		q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'});
+	kill 'KILL', $pid;
+	return $node->poll_query_until('postgres',
+		"SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)");
 }
 
 1;
