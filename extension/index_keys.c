@@ -36,9 +36,6 @@
 /* Chi-square by degree of freedom that one frequency is believed up to. */
 #define MISFIT			6.0
 
-/* Standard errors within which frequent keys are taken for equally frequent. */
-#define NOISE			5.0
-
 /* Rows of a key in a chunk, on average, that mean it lies in runs. */
 #define RUN_ROWS		1.1
 
@@ -105,6 +102,17 @@ typedef struct Mixture
 	double		excess;			/* chunks that a frequent key was seen in too
 								 * often: chance made some of them frequent */
 } Mixture;
+
+/* What the sampled keys say of all keys of the whole. */
+typedef struct KeyAnalysis
+{
+	KeyTable	table;			/* keys of the sample */
+	RareKeys	rare;			/* those that are not frequent */
+	Mixture		mix;			/* the same in the whole; empty if all of it
+								 * was read */
+	int			alone;			/* keys that are looked at one by one */
+	double		scale;			/* rows of the whole for each of the sample */
+} KeyAnalysis;
 
 /* The group of a key, or the free place for it. */
 static KeyGroup *
@@ -428,9 +436,10 @@ extrapolate(const KeyTable *table, RareKeys *rare,
 
 /* Rows of a key that is frequent, or of any if all chunks were read. */
 static double
-frequent_rows(const KeyGroup *group, const Mixture *mix, double scale)
+frequent_rows(const KeyGroup *group, const KeyAnalysis *found)
 {
-	return group->rows * scale * (1 - mix->excess / group->chunks);
+	return group->rows * found->scale *
+		(1 - found->mix.excess / group->chunks);
 }
 
 /* Rows of a key of each frequency, so that they are as many as there are. */
@@ -507,12 +516,26 @@ stands_alone(const KeyGroup *group, double share)
 	return group->rows > 0 && (share >= 1 || group->chunks >= FREQUENT);
 }
 
-/* Add n groups of so many rows each to a shape that has room for them. */
-static void
-add_groups(GlperfKeyShape *shape, double n, double rows)
+/*
+ * Sort the sampled keys out: those that are frequent stay in the table, the
+ * others are extrapolated to the whole.
+ */
+static KeyAnalysis
+analyse(GlperfSampledKeys keys, const GlperfSampledKeys *runs, double tuples,
+		double share, double chunks)
 {
-	shape->groups[shape->ngroups].n = n;
-	shape->groups[shape->ngroups++].tuples = rows;
+	KeyAnalysis found = {0};
+
+	found.scale = Max(1.0, tuples / keys.n);
+	found.table = count_keys(keys.key, keys.n);
+	found.rare = sum_rare(&found.table);
+	if (share < 1 && found.rare.seen.keys > 0)
+		found.mix = extrapolate(&found.table, &found.rare, runs, share, chunks,
+								found.scale);
+	for (uint32 i = 0; i <= found.table.mask; i++)
+		if (stands_alone(&found.table.group[i], share))
+			found.alone++;
+	return found;
 }
 
 GlperfKeyShape
@@ -521,41 +544,29 @@ glperf_keys_leaves(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 				   bool deduplicate, GlperfLeaves *leaves)
 {
 	GlperfKeyShape shape = {0};
-	KeyTable	table;
-	RareKeys	rare;
-	Mixture		mix = {0};
-	double		scale;
+	KeyAnalysis found;
 
 	if (keys.n == 0)
 		return shape;
-	scale = Max(1.0, tuples / keys.n);
 	if (!deduplicate)
 	{
 		add_single(keys, tuples, leaves);
 		return shape;
 	}
-	table = count_keys(keys.key, keys.n);
-	rare = sum_rare(&table);
-	shape.distinct = rare.seen.keys;
-	if (share < 1 && rare.seen.keys > 0)
+	found = analyse(keys, runs, tuples, share, chunks);
+	shape.distinct = found.alone + found.mix.distinct;
+	if (found.mix.distinct > 0)
+		add_rare(leaves, &found.rare, &found.mix);
+	for (uint32 i = 0; i <= found.table.mask; i++)
 	{
-		mix = extrapolate(&table, &rare, runs, share, chunks, scale);
-		shape.distinct = mix.distinct;
-		add_rare(leaves, &rare, &mix);
-	}
-	for (uint32 i = 0; i <= table.mask; i++)
-	{
-		KeyGroup   *group = &table.group[i];
+		KeyGroup   *group = &found.table.group[i];
 
-		if (!stands_alone(group, share))
-			continue;
-		if (group->chunks >= FREQUENT)
-			shape.distinct++;
-		glperf_leaves_add(leaves, 1,
-						  floor(frequent_rows(group, &mix, scale) + 0.5),
-						  group->bytes, true);
+		if (stands_alone(group, share))
+			glperf_leaves_add(leaves, 1,
+							  floor(frequent_rows(group, &found) + 0.5),
+							  group->bytes, true);
 	}
-	pfree(table.group);
+	pfree(found.table.group);
 	return shape;
 }
 
@@ -564,136 +575,38 @@ glperf_keys_groups(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 				   double tuples, double share, double chunks)
 {
 	GlperfKeyShape shape = {0};
-	KeyTable	table;
-	RareKeys	rare;
-	Mixture		mix = {0};
-	double		scale;
+	KeyAnalysis found;
+	const RareKeys *rare = &found.rare;
+	double		rows[RATES];
 
 	if (keys.n == 0)
 		return shape;
-	scale = Max(1.0, tuples / keys.n);
-	table = count_keys(keys.key, keys.n);
-	rare = sum_rare(&table);
-	shape.groups = palloc_extended(sizeof(GlperfGroups) * (keys.n + RATES),
-								   MCXT_ALLOC_HUGE);
-	if (share < 1 && rare.seen.keys > 0)
-	{
-		double		rows[RATES];
-
-		mix = extrapolate(&table, &rare, runs, share, chunks, scale);
-		spread_rows(&mix, rows);
-		for (int g = 0; g < RATES; g++)
-			if (mix.keys[g] > 0)
-				add_groups(&shape, mix.keys[g], rows[g]);
-		shape.distinct = mix.distinct;
-	}
-	for (uint32 i = 0; i <= table.mask; i++)
-	{
-		KeyGroup   *group = &table.group[i];
-
-		if (!stands_alone(group, share))
-			continue;
-		shape.distinct++;
-		add_groups(&shape, 1, frequent_rows(group, &mix, scale));
-	}
-	pfree(table.group);
-	return shape;
-}
-
-/* Add n keys with so many rows each, so many of which are first in a block. */
-static void
-add_gin(GlperfGin *gin, double n, double bytes, double rows, double firsts,
-		double blocks)
-{
-	glperf_gin_add(gin, n, bytes, rows, firsts,
-				   blocks / Max(1.0, rows * firsts));
-}
-
-/* For qsort(): by rows. */
-static int
-compare_groups(const void *a, const void *b)
-{
-	uint32		x = (*(KeyGroup *const *) a)->rows;
-	uint32		y = (*(KeyGroup *const *) b)->rows;
-
-	return x < y ? -1 : x > y;
-}
-
-/*
- * Add keys that are frequent.  Those that chance alone may have made different
- * are taken to be alike: whether rows fit into an entry or on a page is then
- * decided by what is known of all of them together.
- */
-static void
-add_gin_frequent(GlperfGin *gin, KeyGroup **groups, int n, const Mixture *mix,
-				 double scale, double table_blocks)
-{
-	int			end;
-
-	qsort(groups, n, sizeof(KeyGroup *), compare_groups);
-	for (int start = 0; start < n; start = end)
-	{
-		double		limit = groups[start]->rows *
-		(1 + NOISE / sqrt(groups[start]->chunks));
-		double		bytes = 0;
-		double		rows = 0;
-		double		blocks = 0;
-		double		whole = 0;
-
-		for (end = start; end < n && groups[end]->rows <= limit; end++)
+	found = analyse(keys, runs, tuples, share, chunks);
+	shape.distinct = found.alone + found.mix.distinct;
+	shape.groups = palloc_extended(sizeof(GlperfGroups) *
+								   (found.alone + RATES), MCXT_ALLOC_HUGE);
+	spread_rows(&found.mix, rows);
+	for (int g = 0; g < RATES; g++)
+		if (found.mix.keys[g] > 0)
+			shape.groups[shape.ngroups++] = (GlperfGroups)
 		{
-			bytes += groups[end]->bytes;
-			rows += groups[end]->rows;
-			blocks += groups[end]->blocks;
-			whole += frequent_rows(groups[end], mix, scale);
-		}
-		add_gin(gin, end - start, bytes / (end - start), whole / (end - start),
-				blocks / rows, table_blocks);
-	}
-}
-
-void
-glperf_keys_gin(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
-				double tuples, double share, double chunks, double blocks,
-				GlperfGin *gin)
-{
-	KeyTable	table;
-	KeyGroup  **groups;
-	int			n = 0;
-	RareKeys	rare;
-	Mixture		mix = {0};
-	double		scale;
-
-	if (keys.n == 0)
-		return;
-	scale = tuples / keys.n;
-	table = count_keys(keys.key, keys.n);
-	rare = sum_rare(&table);
-	if (share < 1 && rare.seen.keys > 0)
+			.n = found.mix.keys[g],.tuples = rows[g],
+				.key = rare->bytes / rare->seen.keys,
+				.firsts = rare->blocks / rare->rows
+		};
+	for (uint32 i = 0; i <= found.table.mask; i++)
 	{
-		double		rows[RATES];
+		KeyGroup   *group = &found.table.group[i];
 
-		mix = extrapolate(&table, &rare, runs, share, chunks, scale);
-		spread_rows(&mix, rows);
-		for (int g = 0; g < RATES; g++)
-			if (mix.keys[g] > 0)
-				add_gin(gin, mix.keys[g], rare.bytes / rare.seen.keys, rows[g],
-						rare.blocks / rare.rows, blocks);
+		if (stands_alone(group, share))
+			shape.groups[shape.ngroups++] = (GlperfGroups)
+		{
+			.n = 1,.tuples = frequent_rows(group, &found),
+				.key = group->bytes,
+				.firsts = (double) group->blocks / group->rows,
+				.rows = group->rows,.chunks = group->chunks
+		};
 	}
-	groups = palloc_extended(sizeof(KeyGroup *) * keys.n, MCXT_ALLOC_HUGE);
-	for (uint32 i = 0; i <= table.mask; i++)
-	{
-		KeyGroup   *group = &table.group[i];
-
-		if (!stands_alone(group, share))
-			continue;
-		if (share < 1)
-			groups[n++] = group;
-		else
-			add_gin(gin, 1, group->bytes, group->rows * scale,
-					(double) group->blocks / group->rows, blocks);
-	}
-	add_gin_frequent(gin, groups, n, &mix, scale, blocks);
-	pfree(groups);
-	pfree(table.group);
+	pfree(found.table.group);
+	return shape;
 }

@@ -60,6 +60,10 @@ typedef struct GlperfGroups
 {
 	double		n;
 	double		tuples;
+	double		key;			/* bytes of a key */
+	double		firsts;			/* share of tuples that are first in a block */
+	double		rows;			/* of a key that was sampled often, and the */
+	double		chunks;			/* chunks it was in; 0 when extrapolated */
 } GlperfGroups;
 
 /*

@@ -160,7 +160,7 @@ extern int	glperf_gin_keys(GlperfGinColumn *column, Datum value, bool isnull,
 							GlperfCell **cells);
 
 /*
- * index_keys.c: equal keys among the sampled rows.
+ * index_keys.c, index_keys_gin.c: equal keys among the sampled rows.
  */
 
 struct GlperfLeaves;

@@ -286,7 +286,7 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 		def->pages = glperf_brin_pages(def->heap_pages, 2 * width + 16);
 	else if (def->amoid == HASH_AM_OID)
 	{
-		GlperfGroups groups;
+		GlperfGroups groups = {0};
 
 		groups.n = Max(1.0, Min(distinct, def->tuples * no_null));
 		groups.tuples = def->tuples * no_null / groups.n;
