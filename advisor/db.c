@@ -112,7 +112,7 @@ hint_for(const char *sqlstate, bool *own)
 
 /* A field of an error, safe to show (it may quote names); NULL without it. */
 static char *
-error_field(PGresult * res, int field)
+error_field(PGresult *res, int field)
 {
 	char	   *value = PQresultErrorField(res, field);
 
@@ -121,7 +121,7 @@ error_field(PGresult * res, int field)
 
 /* Say what failed, why, and what to do about it; end the program. */
 static void
-fail_with_result(const char *what, PGresult * res)
+fail_with_result(const char *what, PGresult *res)
 {
 	char	   *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	char	   *message = error_field(res, PG_DIAG_MESSAGE_PRIMARY);

@@ -52,7 +52,7 @@ static const Column preflight_columns[] = {
 
 /* Keep what --apply wants to know about a failed statement. */
 static void
-set_error(DbError *error, PGresult * res)
+set_error(DbError *error, PGresult *res)
 {
 	char	   *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	char	   *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);

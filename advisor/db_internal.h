@@ -18,15 +18,15 @@
 extern const char *const db_safe_search_path;
 
 /* The one connection; NULL before db_connect() */
-extern PGconn * db_conn;
+extern PGconn *db_conn;
 
 /* db_run -- run a statement; the caller checks and frees the result */
-extern PGresult * db_run(const char *sql, int nparams,
-						 const char *const *params);
+extern PGresult *db_run(const char *sql, int nparams,
+						const char *const *params);
 
 /* db_run_or_fail -- as db_run(), but a failure ends the program */
-extern PGresult * db_run_or_fail(const char *what, const char *sql,
-								 int nparams, const char *const *params);
+extern PGresult *db_run_or_fail(const char *what, const char *sql,
+								int nparams, const char *const *params);
 
 /*
  * db_run_optional -- run a statement that the report can do without
@@ -34,8 +34,8 @@ extern PGresult * db_run_or_fail(const char *what, const char *sql,
  * Inside a transaction.  Returns NULL on failure, with the transaction as
  * before and the message in *why.
  */
-extern PGresult * db_run_optional(const char *sql, int nparams,
-								  const char *const *params, char **why);
+extern PGresult *db_run_optional(const char *sql, int nparams,
+								 const char *const *params, char **why);
 
 /*
  * db_read_explanations -- plans, rivals, and what was not looked at

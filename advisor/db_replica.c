@@ -34,7 +34,7 @@ connect_replica(const AdvisorOptions *opts, const Advice *advice,
 	bool		has_dbname = false;
 	bool		has_options = false;
 
-	for (PQconninfoOption * o = parsed; o && o->keyword && n < 56; o++)
+	for (PQconninfoOption *o = parsed; o && o->keyword && n < 56; o++)
 	{
 		if (o->val == NULL)
 			continue;
@@ -65,7 +65,7 @@ connect_replica(const AdvisorOptions *opts, const Advice *advice,
 
 /* Run a query there; NULL, after a message, on failure. */
 static PGresult *
-run_there(PGconn * conn, const char *name, const char *sql)
+run_there(PGconn *conn, const char *name, const char *sql)
 {
 	PGresult   *res = PQexec(conn, sql);
 
@@ -81,7 +81,7 @@ run_there(PGconn * conn, const char *name, const char *sql)
 
 /* Is it a standby of this server, and in the same database? */
 static bool
-check_replica(PGconn * conn, const Advice *advice, char **name)
+check_replica(PGconn *conn, const Advice *advice, char **name)
 {
 	static const char identity[] =
 	"SELECT system_identifier::text FROM pg_control_system()";
@@ -113,7 +113,7 @@ check_replica(PGconn * conn, const Advice *advice, char **name)
 
 /* Add its statements. */
 static bool
-read_statements(PGconn * conn, const char *name, Workload * workload)
+read_statements(PGconn *conn, const char *name, Workload *workload)
 {
 	PGresult   *res = run_there(conn, name,
 								"SELECT s.queryid, s.query, r.rolname, s.calls,"
@@ -152,7 +152,7 @@ read_statements(PGconn * conn, const char *name, Workload * workload)
 
 /* Tell the primary how often it scanned each index. */
 static bool
-report_usage(PGconn * conn, const char *name)
+report_usage(PGconn *conn, const char *name)
 {
 	PGresult   *res = run_there(conn, name,
 								"SELECT jsonb_build_object('node', glperf.node_name(),"
@@ -192,7 +192,7 @@ report_usage(PGconn * conn, const char *name)
 /* See db.h. */
 bool
 db_replica(const AdvisorOptions *opts, Advice *advice, const char *conninfo,
-		   Workload * workload)
+		   Workload *workload)
 {
 	static int	number = 0;
 	char	   *name = psprintf("replica %d of the command line", ++number);
@@ -254,7 +254,7 @@ db_line_prefix(void)
 bool
 db_usable_role(const char *role)
 {
-	static PGresult * usable = NULL;
+	static PGresult *usable = NULL;
 
 	if (usable == NULL)
 		usable = db_run_or_fail("could not read the roles",

@@ -427,7 +427,7 @@ print_leftovers(FILE *out, const Advice *advice, int width)
 
 /* A table in psql's manner. */
 static void
-begin_table(printTableContent * table, printTableOpt * topt,
+begin_table(printTableContent *table, printTableOpt *topt,
 			const char *const *headers, const char *aligns, int nrows)
 {
 	memset(topt, 0, sizeof(*topt));
@@ -444,7 +444,7 @@ begin_table(printTableContent * table, printTableOpt * topt,
 
 /* Print it and free what it holds. */
 static void
-end_table(printTableContent * table, FILE *out)
+end_table(printTableContent *table, FILE *out)
 {
 	printTable(table, out, false, NULL);
 	printTableCleanup(table);

@@ -72,7 +72,7 @@ load_null(ColumnKind kind, void *target)
 
 /* Load one row into a struct. */
 void
-rows_load_one(PGresult * res, int row, const Column *columns, int ncolumns,
+rows_load_one(PGresult *res, int row, const Column *columns, int ncolumns,
 			  void *target)
 {
 	for (int i = 0; i < ncolumns; i++)
@@ -95,7 +95,7 @@ rows_load_one(PGresult * res, int row, const Column *columns, int ncolumns,
 
 /* Load all rows into an array of structs. */
 void *
-rows_load_all(PGresult * res, const Column *columns, int ncolumns, size_t size,
+rows_load_all(PGresult *res, const Column *columns, int ncolumns, size_t size,
 			  int *nrows)
 {
 	char	   *rows;

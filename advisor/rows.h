@@ -31,11 +31,11 @@ typedef struct Column
  * See advice.h for what stands for NULL.  A column that is missing from the
  * result ends the program: the extension is not the one we were made for.
  */
-extern void rows_load_one(PGresult * res, int row, const Column *columns,
+extern void rows_load_one(PGresult *res, int row, const Column *columns,
 						  int ncolumns, void *target);
 
 /* rows_load_all -- load all rows into a new array of structs; frees res */
-extern void *rows_load_all(PGresult * res, const Column *columns,
+extern void *rows_load_all(PGresult *res, const Column *columns,
 						   int ncolumns, size_t size, int *nrows);
 
 #endif							/* ROWS_H */

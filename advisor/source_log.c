@@ -242,7 +242,7 @@ source_log_entry(LogReader *reader, const LogEntry *entry)
 /* See workload.h. */
 void
 source_log(const char *path, const char *line_prefix, const char *database,
-		   Workload * workload, LogWindow *window)
+		   Workload *workload, LogWindow *window)
 {
 	LogReader	reader = {.database = database,.workload = workload,.window = window};
 	int			c;

@@ -30,7 +30,7 @@
 /* The admin console's own entry in the lists */
 #define CONSOLE				"pgbouncer"
 
-static PGconn * console = NULL;
+static PGconn *console = NULL;
 
 /* -------- asking -------- */
 
@@ -50,7 +50,7 @@ connect_console(const char *conninfo)
 	keywords[n] = "application_name";
 	values[n++] = "glperf-advisor";
 	/* what comes later counts */
-	for (PQconninfoOption * o = parsed; o != NULL && o->keyword != NULL; o++)
+	for (PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++)
 	{
 		if (o->val == NULL || n >= lengthof(keywords) - 1)
 			continue;
@@ -119,7 +119,7 @@ ask(const char *command, char **why)
 
 /* A field as text; "" where this release has no such column. */
 static const char *
-field(PGresult * res, int row, const char *name)
+field(PGresult *res, int row, const char *name)
 {
 	int			column = PQfnumber(res, name);
 
@@ -128,14 +128,14 @@ field(PGresult * res, int row, const char *name)
 
 /* A field as a number; 0 where this release has no such column. */
 static double
-number(PGresult * res, int row, const char *name)
+number(PGresult *res, int row, const char *name)
 {
 	return strtod(field(res, row, name), NULL);
 }
 
 /* The row of a database; -1 if there is none. */
 static int
-find_database(PGresult * res, const char *column, const char *database)
+find_database(PGresult *res, const char *column, const char *database)
 {
 	for (int i = 0; i < PQntuples(res); i++)
 		if (strcmp(field(res, i, column), database) == 0)
@@ -175,7 +175,7 @@ add_unknown(Check *check, const char *object, char *message, const char *remedy)
 /* How long the first client in the queue has been waiting. */
 static void
 add_wait(const AdvisorOptions *opts, Check *check, const char *object,
-		 PGresult * pools, int i)
+		 PGresult *pools, int i)
 {
 	double		waiting = number(pools, i, "cl_waiting");
 	double		wait_s = number(pools, i, "maxwait") +
@@ -198,7 +198,7 @@ add_wait(const AdvisorOptions *opts, Check *check, const char *object,
 /* How much of its server connections a pool uses. */
 static void
 add_saturation(const AdvisorOptions *opts, Check *check, const char *object,
-			   PGresult * pools, int i, PGresult * databases)
+			   PGresult *pools, int i, PGresult *databases)
 {
 	int			d = find_database(databases, "name",
 								  field(pools, i, "database"));
@@ -223,8 +223,8 @@ add_saturation(const AdvisorOptions *opts, Check *check, const char *object,
 
 /* The pools: one per database and user. */
 static void
-add_pools(const AdvisorOptions *opts, Check *check, PGresult * pools,
-		  PGresult * databases)
+add_pools(const AdvisorOptions *opts, Check *check, PGresult *pools,
+		  PGresult *databases)
 {
 	for (int i = 0; i < PQntuples(pools); i++)
 	{
@@ -241,7 +241,7 @@ add_pools(const AdvisorOptions *opts, Check *check, PGresult * pools,
 
 /* Databases: paused or disabled ones, and their own limit of connections. */
 static void
-add_databases(const AdvisorOptions *opts, Check *check, PGresult * databases)
+add_databases(const AdvisorOptions *opts, Check *check, PGresult *databases)
 {
 	for (int i = 0; i < PQntuples(databases); i++)
 	{
@@ -277,7 +277,7 @@ add_databases(const AdvisorOptions *opts, Check *check, PGresult * databases)
  * may miss: time waited per second is the mean number of clients waiting.
  */
 static void
-add_stats(Check *check, PGresult * stats)
+add_stats(Check *check, PGresult *stats)
 {
 	for (int i = 0; i < PQntuples(stats); i++)
 	{

@@ -80,7 +80,7 @@ static const Execution plain = {.calls = 1,.time_ms = -1};
 /* Count the statement between two places, unless it is empty. */
 static void
 end_statement(const char *begin, const char *end, Execution *execution,
-			  Workload * workload)
+			  Workload *workload)
 {
 	char	   *text = pnstrdup(begin, end - begin);
 
@@ -92,7 +92,7 @@ end_statement(const char *begin, const char *end, Execution *execution,
 
 /* See workload.h. */
 void
-source_sql(const char *path, Workload * workload)
+source_sql(const char *path, Workload *workload)
 {
 	char	   *text = read_file(path);
 	char	   *s = text;

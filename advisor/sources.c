@@ -23,7 +23,7 @@ read_logs(const AdvisorOptions *opts, Advice *advice)
 	char	   *prefix = db_line_prefix();
 	double		span_s;
 
-	for (SimpleStringListCell * cell = opts->log_files.head; cell; cell = cell->next)
+	for (SimpleStringListCell *cell = opts->log_files.head; cell; cell = cell->next)
 		source_log(cell->val, prefix, advice->server.database, workload, &window);
 
 	span_s = isnan(window.first_s) ? NAN : window.last_s - window.first_s;
@@ -52,7 +52,7 @@ read_files(const AdvisorOptions *opts, Advice *advice)
 {
 	Workload   *workload = workload_create();
 
-	for (SimpleStringListCell * cell = opts->workload_files.head; cell; cell = cell->next)
+	for (SimpleStringListCell *cell = opts->workload_files.head; cell; cell = cell->next)
 		source_sql(cell->val, workload);
 	advice->source_text = psprintf("%s%s%s statements of %s, as a day's work",
 								   advice->source_text ? advice->source_text : "",
@@ -70,7 +70,7 @@ read_replicas(const AdvisorOptions *opts, Advice *advice)
 	Workload   *workload = workload_create();
 	int			n = 0;
 
-	for (SimpleStringListCell * cell = opts->replicas.head; cell; cell = cell->next)
+	for (SimpleStringListCell *cell = opts->replicas.head; cell; cell = cell->next)
 	{
 		if (db_replica(opts, advice, cell->val, workload))
 			n++;

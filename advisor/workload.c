@@ -65,7 +65,7 @@ workload_create(void)
 
 /* See workload.h. */
 int
-workload_size(const Workload * workload)
+workload_size(const Workload *workload)
 {
 	return workload->n;
 }
@@ -179,7 +179,7 @@ same_text(const char *a, const char *b)
 
 /* The statement of an execution, made if it is new. */
 static WorkStatement *
-find_statement(Workload * workload, const Execution *execution, char *normal)
+find_statement(Workload *workload, const Execution *execution, char *normal)
 {
 	WorkStatement **bucket = &workload->buckets[(hash_text(normal) ^
 												 hash_text(execution->role)) % BUCKETS];
@@ -227,7 +227,7 @@ note_variant(WorkStatement *statement, const char *text, int64 seen)
 
 /* See workload.h. */
 void
-workload_add(Workload * workload, const Execution *execution)
+workload_add(Workload *workload, const Execution *execution)
 {
 	char	   *normal = execution->normalised ? pg_strdup(execution->text) :
 	normalise(execution->text);
@@ -267,7 +267,7 @@ workload_per_day(double window_s, double calls)
 
 /* See workload.h. */
 void
-workload_scale(Workload * workload, double window_s)
+workload_scale(Workload *workload, double window_s)
 {
 	for (WorkStatement *s = workload->first; s != NULL; s = s->order)
 	{
@@ -323,7 +323,7 @@ write_statement(JsonWriter *w, WorkStatement *s,
 
 /* See workload.h. */
 char *
-workload_json(Workload * const *workloads, int n, bool recorded,
+workload_json(Workload *const *workloads, int n, bool recorded,
 			  bool (*usable) (const char *role))
 {
 	char	   *text;

@@ -31,19 +31,19 @@ typedef struct Execution
 
 typedef struct Workload Workload;
 
-extern Workload * workload_create(void);
+extern Workload *workload_create(void);
 
 /* workload_add -- count an execution */
-extern void workload_add(Workload * workload, const Execution *execution);
+extern void workload_add(Workload *workload, const Execution *execution);
 
 /* workload_per_day -- factor from a window to a day, for so many calls in it */
 extern double workload_per_day(double window_s, double calls);
 
 /* workload_scale -- from the time that was covered to a day */
-extern void workload_scale(Workload * workload, double window_s);
+extern void workload_scale(Workload *workload, double window_s);
 
 /* workload_size -- number of different statements */
-extern int	workload_size(const Workload * workload);
+extern int	workload_size(const Workload *workload);
 
 /*
  * workload_json -- several workloads as the argument of advise_indexes()
@@ -51,11 +51,11 @@ extern int	workload_size(const Workload * workload);
  * recorded adds them to the statements of the server.  Roles for which usable
  * says no are left out, so that the caller's rights apply.
  */
-extern char *workload_json(Workload * const *workloads, int n, bool recorded,
+extern char *workload_json(Workload *const *workloads, int n, bool recorded,
 						   bool (*usable) (const char *role));
 
 /* source_sql -- read a file of statements */
-extern void source_sql(const char *path, Workload * workload);
+extern void source_sql(const char *path, Workload *workload);
 
 /* source_log -- read a server log; adds what it covers to the window */
 typedef struct LogWindow
@@ -67,7 +67,7 @@ typedef struct LogWindow
 	int64		other_database;
 } LogWindow;
 extern void source_log(const char *path, const char *line_prefix,
-					   const char *database, Workload * workload,
+					   const char *database, Workload *workload,
 					   LogWindow *window);
 
 #endif							/* WORKLOAD_H */
