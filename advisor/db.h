@@ -146,10 +146,13 @@ extern void db_record_applied(const AdvisorOptions *opts, Advice *advice);
 /*
  * db_verify -- judge what was applied, and note the verdicts
  *
+ * notice: look first for what was carried out by hand; a run that analyses
+ * reports that itself.
+ *
  * Returns false, with the reason in advice->record_message, when it could not
  * be done.
  */
-extern bool db_verify(const AdvisorOptions *opts, Advice *advice);
+extern bool db_verify(const AdvisorOptions *opts, Advice *advice, bool notice);
 
 /* Settings for a script that runs what the extension returned */
 extern const char *const db_script_settings;

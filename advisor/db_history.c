@@ -282,13 +282,17 @@ db_record_applied(const AdvisorOptions *opts, Advice *advice)
 
 /* Judge what was applied. */
 bool
-db_verify(const AdvisorOptions *opts, Advice *advice)
+db_verify(const AdvisorOptions *opts, Advice *advice, bool notice)
 {
 	PGresult   *res;
 	bool		ok;
 
 	if (!may_record(opts, advice) || !begin_write(opts, advice))
 		return false;
+	if (notice &&
+		run_write(advice, "SELECT glperf.notice_recommendations()", 0,
+				  NULL) == NULL)
+		return end_write(advice, false);
 	res = db_run("SELECT v.name, v.old_state, v.state, v.verdict, v.message,"
 				 " v.undo_ddl, v.mean_before_ms, v.mean_after_ms,"
 				 " v.saved_ms_per_day, v.index_scans, v.hot_before_pct,"

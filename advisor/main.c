@@ -57,7 +57,7 @@ prepare_apply(Advice *advice)
 static int
 verify(Advice *advice)
 {
-	if (!db_verify(&opts, advice))
+	if (!db_verify(&opts, advice, true))
 	{
 		pg_log_error("could not verify: %s", advice->record_message);
 		if (advice->server.in_recovery)
@@ -100,7 +100,7 @@ main(int argc, char *argv[])
 	if (opts.apply)
 		prepare_apply(&advice);
 	sources_read(&opts, &advice);
-	db_verify(&opts, &advice);
+	db_verify(&opts, &advice, false);
 	db_analyse(&opts, &advice);
 	history_settle(&opts, &advice);
 	db_record(&opts, &advice);

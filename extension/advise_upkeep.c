@@ -105,6 +105,22 @@ move_to_front(GlperfAdvice *advice)
 	advice->recommendations[0] = last;
 }
 
+/* The recommendation to analyse a table, if there is one already. */
+static GlperfRecommendation *
+analyze_of(GlperfAdvice *advice, const char *schema, const char *table)
+{
+	for (int r = 0; r < advice->nrecommendations; r++)
+	{
+		GlperfRecommendation *rec = &advice->recommendations[r];
+
+		if (strcmp(rec->action, "analyze") == 0 &&
+			strcmp(rec->schema, schema) == 0 &&
+			strcmp(rec->table, table) == 0)
+			return rec;
+	}
+	return NULL;
+}
+
 /* Advise ANALYZE for one table, and doubt the advice that lacked it. */
 static void
 add_analyze(GlperfAdvice *advice, Oid relid, char *fault)
@@ -122,6 +138,12 @@ add_analyze(GlperfAdvice *advice, Oid relid, char *fault)
 		rec->confidence = "low";
 		rec->reasons = lappend(rec->reasons,
 							   "the table's statistics are missing or stale: analyse it and ask again first");
+	}
+	rec = analyze_of(advice, schema, table);
+	if (rec != NULL)
+	{
+		rec->reasons = lappend(rec->reasons, fault);
+		return;
 	}
 	rec = glperf_advise_append(advice);
 	rec->action = "analyze";
@@ -156,6 +178,11 @@ word_statistics(void *arg)
 
 	rec->schema = get_namespace_name(get_rel_namespace(relid));
 	rec->table = get_rel_name(relid);
+	if (job->statistics->existing == NULL)
+	{
+		glperf_statistics_set_name(&job->advice->statistics, job->statistics);
+		rec->name = job->statistics->name;
+	}
 	rec->steps = glperf_statistics_steps(job->statistics);
 	rec->undo = glperf_statistics_undo(job->statistics);
 	initStringInfo(&ddl);
@@ -218,6 +245,28 @@ explain_statistics(GlperfAdvice *advice, StatisticsJob *job)
 	}
 }
 
+/* Two recommendations to analyse one table become one. */
+static void
+join_reasons(GlperfRecommendation *rec, const GlperfRecommendation *other)
+{
+	ListCell   *lc;
+
+	rec->reasons = list_concat(rec->reasons, other->reasons);
+	foreach(lc, other->queryids)
+	{
+		bool		known = false;
+		ListCell   *lk;
+
+		foreach(lk, rec->queryids)
+			known |= *(int64 *) lfirst(lk) == *(int64 *) lfirst(lc);
+		if (!known)
+			rec->queryids = lappend(rec->queryids, lfirst(lc));
+	}
+	rec->helped = list_length(rec->queryids);
+	if (strcmp(other->confidence, rec->confidence) != 0)
+		rec->confidence = "medium";
+}
+
 /* Statistics to create, or to fill. */
 static void
 add_missing_statistics(GlperfAdvice *advice)
@@ -229,6 +278,7 @@ add_missing_statistics(GlperfAdvice *advice)
 		GlperfRecommendation rec = {0};
 		StatisticsJob job = {advice, lfirst(lc), &rec, NULL};
 		GlperfFailure failure = {0};
+		GlperfRecommendation *same = NULL;
 		MemoryContext old;
 
 		rec.candidate = -1;
@@ -241,7 +291,14 @@ add_missing_statistics(GlperfAdvice *advice)
 		}
 		old = MemoryContextSwitchTo(advice->context);
 		explain_statistics(advice, &job);
+		/* several objects may wait for the same ANALYZE */
+		if (job.statistics->existing)
+			same = analyze_of(advice, rec.schema, rec.table);
+		if (same != NULL)
+			join_reasons(same, &rec);
 		MemoryContextSwitchTo(old);
+		if (same != NULL)
+			continue;
 		*glperf_advise_append(advice) = rec;
 		move_to_front(advice);
 	}

@@ -60,6 +60,7 @@ typedef struct GlperfStatistics
 	bool		mcv;
 	char	   *existing;		/* quoted name of one that ANALYZE has not
 								 * filled yet; NULL: none exists */
+	char	   *name;			/* of the one to create; NULL: not named yet */
 	HeapTuple	tuple;			/* a row of pg_statistic for expr, or NULL */
 	bool		recomputed;		/* costs were computed as if it existed */
 	List	   *findings;		/* char *, for people */
@@ -134,11 +135,18 @@ extern bool glperf_statistics_corrected(List *corrections,
 
 /*
  * Does an object exist that holds what is wanted?  Then its name is put into
- * wanted->existing, in context; true when ANALYZE has filled it: it is in use,
- * and there is nothing to want.
+ * wanted->existing, in context; true when ANALYZE has filled it, or was told
+ * not to: there is nothing to want.
  */
 extern bool glperf_statistics_exist(GlperfStatistics *wanted,
 									MemoryContext context);
+
+/*
+ * Name what is to be created: by its definition, so that it has the same name
+ * in every run, and so that no other object has it.
+ */
+extern void glperf_statistics_set_name(const GlperfStatisticsSet *set,
+									   GlperfStatistics *statistics);
 
 /* CREATE STATISTICS and its ANALYZE, or ANALYZE alone; List of char *. */
 extern List *glperf_statistics_steps(const GlperfStatistics *statistics);

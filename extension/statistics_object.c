@@ -72,6 +72,17 @@ serves(Relation catalog, HeapTuple tuple, const GlperfStatistics *wanted)
 		(!wanted->mcv || has_kind(kinds, STATS_EXT_MCV));
 }
 
+/* Was ANALYZE told to leave a statistics object alone? */
+static bool
+is_switched_off(Relation catalog, HeapTuple tuple)
+{
+	bool		isnull;
+	Datum		target = heap_getattr(tuple, Anum_pg_statistic_ext_stxstattarget,
+									  RelationGetDescr(catalog), &isnull);
+
+	return !isnull && DatumGetInt16(target) == 0;
+}
+
 /* Has ANALYZE filled a statistics object? */
 static bool
 is_filled(Oid object)
@@ -113,7 +124,7 @@ glperf_statistics_exist(GlperfStatistics *wanted, MemoryContext context)
 
 		if (!serves(catalog, tuple, wanted))
 			continue;
-		filled |= is_filled(form->oid);
+		filled |= is_filled(form->oid) || is_switched_off(catalog, tuple);
 		old = MemoryContextSwitchTo(context);
 		wanted->existing =
 			quote_qualified_identifier(get_namespace_name(form->stxnamespace),
@@ -157,9 +168,29 @@ kinds(const GlperfStatistics *statistics)
 	return psprintf(" (%s)", out.data + 2);
 }
 
-/* Deterministic name of the object, no schema. */
-static char *
-object_name(const GlperfStatistics *statistics)
+/* Does something have this name already, or will it get it? */
+static bool
+is_taken(const GlperfStatisticsSet *set, Oid schema, const char *name)
+{
+	ListCell   *lc;
+
+	if (SearchSysCacheExists2(STATEXTNAMENSP, CStringGetDatum(name),
+							  ObjectIdGetDatum(schema)))
+		return true;
+	foreach(lc, set->wanted)
+	{
+		GlperfStatistics *other = lfirst(lc);
+
+		if (other->name && strcmp(other->name, name) == 0 &&
+			get_rel_namespace(other->relid) == schema)
+			return true;
+	}
+	return false;
+}
+
+void
+glperf_statistics_set_name(const GlperfStatisticsSet *set,
+						   GlperfStatistics *statistics)
 {
 	char	   *table = get_rel_name(statistics->relid);
 	char	   *body = psprintf("%s%s%s",
@@ -168,9 +199,16 @@ object_name(const GlperfStatistics *statistics)
 								glperf_statistics_columns(statistics));
 	uint32		hash = DatumGetUInt32(hash_any((unsigned char *) body,
 											   strlen(body)));
+	char	   *plain = psprintf("glp_%.*s_stat_%08x",
+								 pg_mbcliplen(table, strlen(table), 32), table,
+								 hash);
+	char	   *name = plain;
 
-	return psprintf("glp_%.*s_stat_%08x", pg_mbcliplen(table, strlen(table), 32),
-					table, hash);
+	/* whoever has the name of ours may have renamed a table, or a column */
+	for (int n = 2; is_taken(set, get_rel_namespace(statistics->relid), name);
+		 n++)
+		name = psprintf("%s_%d", plain, n);
+	statistics->name = MemoryContextStrdup(set->context, name);
 }
 
 /* schema.name of the object, quoted */
@@ -178,7 +216,7 @@ static char *
 qualified_name(const GlperfStatistics *statistics)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(statistics->relid)),
-									  object_name(statistics));
+									  statistics->name);
 }
 
 List *

@@ -133,6 +133,36 @@ SELECT * FROM statistics_for('SELECT city, zip, count(*) FROM addresses GROUP BY
 DROP STATISTICS known;
 -- both at once are one object
 SELECT * FROM statistics_for('SELECT city, zip, count(*) FROM addresses WHERE zip = 345 AND city = 17 GROUP BY zip, city');
+-- several objects of one table have names of their own, and nobody else's
+CREATE FUNCTION names(query text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT index_name FROM glperf.advise_indexes(workload => statement(query) ||
+		statement('SELECT * FROM addresses WHERE colour % 2 = 1'))
+	WHERE action = 'create statistics' ORDER BY 1
+$$;
+CREATE TEMP TABLE own AS SELECT n AS name FROM names(:'by_zip') n;
+SELECT count(DISTINCT name) FROM own;
+SELECT format('CREATE STATISTICS %I ON id, note FROM people', min(name)) AS command,
+	min(name) AS taken FROM own \gset
+:command;
+SELECT count(DISTINCT n), count(*) FILTER (WHERE n = :'taken') AS taken,
+	count(*) FILTER (WHERE n = :'taken' || '_2') AS another,
+	count(*) FILTER (WHERE n IN (SELECT name FROM own)) AS as_before
+FROM names(:'by_zip') n;
+SELECT ddl ~ format('^CREATE STATISTICS stat_test.%s ', index_name) AS in_ddl,
+	undo_ddl = format('DROP STATISTICS stat_test.%s', index_name) AS in_undo
+FROM glperf.advise_indexes(workload => statement(:'by_zip')) WHERE action = 'create statistics';
+SELECT format('DROP STATISTICS %I', :'taken') AS command \gset
+:command;
+-- objects that wait for the same ANALYZE; one that never is to be filled
+CREATE STATISTICS wait_1 (dependencies) ON zip, city FROM addresses;
+CREATE STATISTICS wait_2 ON (colour % 2) FROM addresses;
+SELECT action, ddl, (SELECT count(*) FROM unnest(reasons) r WHERE r ~ 'no data yet') AS objects
+FROM glperf.advise_indexes(workload => statement(:'by_zip') ||
+	statement('SELECT * FROM addresses WHERE colour % 2 = 1'))
+WHERE action = 'analyze';
+ALTER STATISTICS wait_1 SET STATISTICS 0;
+SELECT * FROM statistics_for(:'by_zip');
+DROP STATISTICS wait_1, wait_2;
 -- a table that was never analysed needs that first, and too small a table nothing
 CREATE TABLE fresh AS TABLE addresses;
 SELECT * FROM statistics_for('SELECT * FROM fresh WHERE city = 17 AND zip = 345');

@@ -87,6 +87,57 @@ SELECT count(*) FROM run('statistics', '{glp_there}', action => 'reindex');
 SELECT glperf.recommendation_applied(glperf.recommendation_begin(), '{reindex memory_test.glp_there}') AS known;
 SELECT * FROM match('glp_there', action => 'reindex');
 
+-- two statistics objects of one table are two recommendations
+SELECT count(*) FROM run('statistics', '{glp_stat_1,glp_stat_2}', 0, 'create statistics');
+SELECT name, state FROM memory WHERE name ~ '^create statistics';
+CREATE STATISTICS glp_stat_2 ON a, b FROM t;
+SELECT count(*) FROM run('statistics', '{}');
+SELECT name, state FROM memory WHERE name ~ '^create statistics';
+SELECT glperf.recommendation_in_place('create statistics', 'memory_test', 'u', 'glp_stat_2') AS of_another_table;
+SELECT state, message FROM glperf.recommendation_verdict('glp_stat_2');
+DROP STATISTICS glp_stat_2;
+SELECT state, message FROM glperf.recommendation_verdict('glp_stat_2');
+SELECT * FROM match('glp_stat_2', 0, action => 'create statistics');
+-- taken back for want of effect: not proposed again
+UPDATE glperf.recommendation SET state = 'no effect', message = 'nothing changed' WHERE index_name = 'glp_stat_2';
+SELECT * FROM match('glp_stat_2', 0, action => 'create statistics');
+
+-- rebuilt by hand: noticed, whichever way
+CREATE INDEX glp_old ON t (a, b);
+CREATE TABLE parted (a int) PARTITION BY RANGE (a);
+CREATE TABLE part_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
+CREATE INDEX glp_parted ON parted (a);
+CREATE FUNCTION rebuilt(index_name text) RETURNS TABLE (rebuilt bool) LANGUAGE sql AS $$
+	SELECT g.is_in_place FROM glperf.recommendations_gone('statistics', '{}') g
+	WHERE g.name = glperf.recommendation_name('reindex', 'memory_test', 't', index_name)
+$$;
+SELECT count(*) FROM run('statistics', '{glp_old}', 0, 'reindex');
+SELECT * FROM rebuilt('glp_old');
+REINDEX INDEX glp_old;
+SELECT * FROM rebuilt('glp_old');
+SELECT count(*) FROM run('statistics', '{glp_old}', 0, 'reindex');
+SELECT * FROM rebuilt('glp_old');
+REINDEX INDEX CONCURRENTLY glp_old;
+SELECT * FROM rebuilt('glp_old');
+SELECT count(*) FROM run('statistics', '{}');
+SELECT state, sources, applied FROM memory WHERE name = 'reindex memory_test.glp_old';
+SELECT state, message FROM glperf.recommendation_verdict('glp_old');
+-- an index that is gone was not rebuilt
+SELECT count(*) FROM run('statistics', '{glp_old}', 0, 'reindex');
+DROP INDEX glp_old;
+SELECT * FROM rebuilt('glp_old');
+SELECT glperf.index_files('memory_test', 'glp_old') IS NULL AS gone, glperf.index_files('memory_test', 't') IS NULL AS no_index;
+-- that of one partition will do
+SELECT glperf.index_files('memory_test', 'glp_parted') AS files \gset
+REINDEX INDEX part_1_a_idx;
+SELECT glperf.index_files('memory_test', 'glp_parted') <> :'files' AS rebuilt;
+-- an index on another table is not the one that was wanted; one that could not be dropped is there
+CREATE TABLE u (a int);
+CREATE INDEX glp_elsewhere ON u (a);
+SELECT glperf.recommendation_in_place('create', 'memory_test', 't', 'glp_elsewhere') AS created;
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'glp_elsewhere'::regclass;
+SELECT glperf.recommendation_in_place('drop', 'memory_test', 'u', 'glp_elsewhere') AS dropped;
+
 -- refused
 SELECT glperf.dismiss('no such one', 'x');
 SELECT glperf.dismiss(NULL, 'x');

@@ -71,7 +71,17 @@ SELECT glperf.recommendation_verdict(NULL);
 SET ROLE glperf_verify_reader;
 SELECT state FROM glperf.recommendation_verdict('glp_create');
 SELECT count(*) FROM glperf.verify_recommendations();
+SELECT glperf.notice_recommendations();
 RESET ROLE;
+-- carried out by hand: rebuilt, created, dropped
+SELECT count(glperf.record_recommendation(glperf.recommendation_begin(), 'statistics', a, 'verify_test', 'base', 'glp_' || n,
+	'x', 'y', '{}', 1, 1, 1, 1, 'high', '{}')) FROM (VALUES ('reindex', 'drop'), ('drop', 'merge'), ('create', 'none')) v(a, n);
+SELECT glperf.notice_recommendations();
+REINDEX INDEX CONCURRENTLY glp_drop;
+DROP INDEX glp_merge;
+SELECT glperf.notice_recommendations();
+SELECT name, state FROM glperf.recommendation WHERE name ~ '(reindex|drop) .*glp_(drop|merge)$' ORDER BY name;
+SELECT glperf.notice_recommendations();
 -- too long ago
 UPDATE glperf.recommendation SET applied_at = now() - interval '100 days';
 SELECT count(*) FROM glperf.verify_recommendations();

@@ -4,13 +4,16 @@
 CREATE TABLE recommendation_snapshot (
 	id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
 	taken_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	table_updates jsonb NOT NULL DEFAULT '{}'
+	table_updates jsonb NOT NULL DEFAULT '{}',
+	index_files jsonb NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE recommendation_snapshot IS
 'When counters were noted, to compare statements before and after a recommendation was applied. Kept as long as a recommendation needs it. Not dumped: counters are those of one server.';
 COMMENT ON COLUMN recommendation_snapshot.id IS 'Names the snapshot.';
 COMMENT ON COLUMN recommendation_snapshot.taken_at IS 'When it was taken.';
 COMMENT ON COLUMN recommendation_snapshot.table_updates IS 'Per table of a recommendation, under its quoted qualified name: rows updated, and how many of those without a new index entry (HOT).';
+
+COMMENT ON COLUMN recommendation_snapshot.index_files IS 'Per index that a recommendation wants to rebuild, under its quoted qualified name: its index_files(). Others later on mean that it was rebuilt.';
 
 CREATE TABLE recommendation_counter (
 	snapshot uuid NOT NULL
@@ -78,7 +81,7 @@ COMMENT ON COLUMN recommendation.name IS 'Action and quoted qualified name of wh
 COMMENT ON COLUMN recommendation.action IS 'As in advise_indexes().';
 COMMENT ON COLUMN recommendation.schema_name IS 'Schema of the table.';
 COMMENT ON COLUMN recommendation.table_name IS 'Table.';
-COMMENT ON COLUMN recommendation.index_name IS 'Index, where there is one.';
+COMMENT ON COLUMN recommendation.index_name IS 'Index, or statistics object, where there is one.';
 COMMENT ON COLUMN recommendation.state IS 'proposed, applied, verified, no effect, regressed or dismissed.';
 COMMENT ON COLUMN recommendation.state_since_at IS 'When it came into this state.';
 COMMENT ON COLUMN recommendation.first_seen_at IS 'When it was first proposed.';
@@ -122,31 +125,59 @@ $$;
 COMMENT ON FUNCTION recommendation_name(text, text, text, text) IS
 'Key of glperf.recommendation. The name of a recommended index follows from its definition, so the same advice has the same name in every run.';
 
+CREATE FUNCTION index_files(schema_name text, index_name text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT string_agg(format('%s:%s', p.relid::oid,
+						 pg_relation_filenode(p.relid)), ' ' ORDER BY p.relid)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+	SELECT c.oid AS relid WHERE c.relkind = 'i'
+	UNION ALL
+	SELECT t.relid FROM pg_partition_tree(c.oid) t
+	WHERE c.relkind = 'I' AND t.isleaf) p
+WHERE n.nspname = $1 AND c.relname = $2
+$$;
+COMMENT ON FUNCTION index_files(text, text) IS
+'Which files hold an index, of all partitions if it has some; NULL when it does not exist. Only to be compared: every way of rebuilding an index gives it another file, and REINDEX CONCURRENTLY another OID, too.';
+
 CREATE FUNCTION recommendation_in_place(action text, schema_name text,
 	table_name text, index_name text) RETURNS bool
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 WITH found AS (
-	SELECT t.oid IS NOT NULL AS has_table,
+	SELECT t.oid AS table_oid, i.indrelid = t.oid AS is_its_index,
+		c.oid IS NOT NULL AS has_index,
 		coalesce(i.indisvalid AND i.indisready AND i.indislive, false)
-			AS has_index
+			AS is_usable
 	FROM (VALUES (true)) AS one(row)
 	LEFT JOIN pg_namespace n ON n.nspname = $2
 	LEFT JOIN pg_class t ON t.relnamespace = n.oid AND t.relname = $3
 	LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = $4
 	LEFT JOIN pg_index i ON i.indexrelid = c.oid
 )
-SELECT CASE $1
-	WHEN 'create' THEN f.has_table AND f.has_index
-	WHEN 'replace' THEN f.has_table AND f.has_index
-	WHEN 'merge' THEN f.has_table AND f.has_index
-	WHEN 'drop' THEN f.has_table AND NOT f.has_index
+SELECT CASE
+	WHEN $1 IN ('create', 'replace', 'merge')
+		THEN coalesce(f.is_its_index, false) AND f.is_usable
+	WHEN $1 = 'drop' THEN f.table_oid IS NOT NULL AND NOT f.has_index
+	WHEN $1 = 'reindex' THEN (
+		SELECT coalesce(f.is_its_index, false) AND f.is_usable
+			AND glperf.index_files($2, $4) <>
+				s.index_files ->> format('%I.%I', $2, $4)
+		FROM glperf.recommendation r
+		JOIN glperf.recommendation_snapshot s ON s.id = r.before_snapshot
+		WHERE r.name = glperf.recommendation_name($1, $2, $3, $4))
+	WHEN $1 = 'create statistics' THEN EXISTS (
+		SELECT FROM pg_statistic_ext e
+		WHERE e.stxrelid = f.table_oid AND e.stxname = $4)
 	ELSE NULL END
 FROM found f
 $$;
 COMMENT ON FUNCTION recommendation_in_place(text, text, text, text) IS
-'Whether a recommendation to create, replace, merge or drop an index is carried out just now, by whomever; NULL for other actions.';
+'Whether a recommendation to create, replace, merge or drop an index or to create statistics is carried out just now, by whomever; whether an index that was recommended to be rebuilt has been since (NULL when its files were not noted then). NULL for other actions.';
 
 CREATE FUNCTION recommendation_match(action text, schema_name text,
 	table_name text, index_name text, source text, size_bytes int8,
@@ -160,7 +191,8 @@ WITH known AS (
 	SELECT k.name, r.state, r.first_seen_at, r.sources, r.message,
 		r.state = 'dismissed'
 			OR (r.state IN ('no effect', 'regressed')
-				AND r.action IN ('create', 'replace', 'merge', 'drop')) AS settled,
+				AND r.action IN ('create', 'replace', 'merge', 'drop',
+								 'create statistics')) AS settled,
 		-- nothing is promised to get faster: what counts is space
 		CASE WHEN r.action IN ('drop', 'merge', 'reindex')
 			THEN $6 > t.warning * greatest(r.settled_size_bytes, 8192)
@@ -185,7 +217,9 @@ SELECT j.name,
 		WHEN j.suppressed THEN format('%s: %s', j.state, j.message)
 		WHEN j.settled THEN format('was %s (%s), but much more depends on it now',
 								   j.state, j.message)
-		WHEN j.state IN ('applied', 'verified') AND $1 IN ('create', 'replace', 'merge', 'drop')
+		WHEN j.state IN ('applied', 'verified')
+			AND $1 IN ('create', 'replace', 'merge', 'drop',
+					   'create statistics')
 			THEN format('was %s before, and taken back since', j.state)
 		WHEN j.state IN ('applied', 'verified', 'no effect', 'regressed')
 			AND $1 = 'reindex'
@@ -310,7 +344,11 @@ AS $$
 SELECT glperf.recommendation_check($1, $2, $3);
 UPDATE glperf.recommendation_snapshot s
 SET table_updates = s.table_updates || jsonb_build_object(
-	format('%I.%I', $4, $5), glperf.table_updates($4, $5))
+	format('%I.%I', $4, $5), glperf.table_updates($4, $5)),
+	index_files = CASE WHEN $3 = 'reindex'
+		THEN s.index_files || jsonb_build_object(
+			format('%I.%I', $4, $6), glperf.index_files($4, $6))
+		ELSE s.index_files END
 WHERE s.id = $1;
 INSERT INTO glperf.recommendation AS r
 	(name, action, schema_name, table_name, index_name, state, sources, ddl,
@@ -463,6 +501,7 @@ REVOKE ALL ON recommendation, recommendation_snapshot, recommendation_counter
 GRANT SELECT ON recommendation, recommendation_snapshot,
 	recommendation_counter TO pg_monitor;
 REVOKE ALL ON FUNCTION recommendation_name(text, text, text, text),
+	index_files(text, text),
 	recommendation_in_place(text, text, text, text),
 	recommendation_match(text, text, text, text, text, int8, float8),
 	recommendations_gone(text, text[]), recommendation_begin(),
@@ -474,6 +513,7 @@ REVOKE ALL ON FUNCTION recommendation_name(text, text, text, text),
 	dismiss(text, text), propose_again(text), refuse(text, text, text)
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION recommendation_name(text, text, text, text),
+	index_files(text, text),
 	recommendation_in_place(text, text, text, text),
 	recommendation_match(text, text, text, text, text, int8, float8),
 	recommendations_gone(text, text[]), recommendation_begin(),

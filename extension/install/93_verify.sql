@@ -351,6 +351,7 @@ SELECT d.state,
 		WHEN rec.in_place IS FALSE THEN CASE rec.action
 			WHEN 'drop' THEN 'the index is there again'
 			WHEN 'reindex' THEN 'the index is broken again, or gone'
+			WHEN 'create statistics' THEN 'the statistics are not there any more'
 			ELSE 'the index is not there any more' END
 		WHEN NOT rec.has_counters THEN
 			'no counters of this server were noted before and when it was applied'
@@ -379,6 +380,30 @@ FROM decided d, rec, sums s, hot
 $$;
 COMMENT ON FUNCTION recommendation_verdict(text) IS
 'What an applied recommendation brought, from recommendation_effect(): verified (keep it: more was saved than lost; a drop, merge or reindex: nothing got slower), no effect (its statements ran, and nothing changed or the index was not scanned), regressed (more was lost than saved), or unknown with the reason in message. Changes nothing. name is that of glperf.recommendation, or of the index. Errors: undefined_object, ambiguous_column.';
+
+CREATE FUNCTION notice_recommendations() RETURNS int8
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT coalesce(glperf.recommendation_applied(glperf.recommendation_begin(),
+											  h.names), 0)
+FROM (
+	SELECT array_agg(r.name) AS names FROM glperf.recommendation r
+	WHERE r.state = 'proposed' AND r.sources <> '{}'
+		AND glperf.recommendation_in_place(r.action, r.schema_name,
+			r.table_name, r.index_name)
+		AND has_table_privilege('glperf.recommendation', 'UPDATE')
+		AND has_table_privilege('glperf.recommendation_counter', 'INSERT')
+		AND has_table_privilege('glperf.recommendation_snapshot', 'INSERT')
+		AND has_table_privilege('glperf.recommendation_snapshot', 'UPDATE')
+		AND has_table_privilege('glperf.recommendation_snapshot', 'DELETE')
+	HAVING count(*) > 0) h
+UNION ALL
+SELECT 0
+LIMIT 1
+$$;
+COMMENT ON FUNCTION notice_recommendations() IS
+'What is proposed and has been carried out by hand counts as applied from now on, without waiting for the next run to notice it; returns how many those are. glperf-advisor verify calls it. Without the rights on these tables that recording a run takes it does nothing.';
 
 CREATE FUNCTION verify_recommendations(
 	OUT name text, OUT old_state text, OUT state text, OUT verdict text,
@@ -433,8 +458,10 @@ COMMENT ON FUNCTION verify_recommendations() IS
 REVOKE ALL ON FUNCTION statement_tables(text),
 	statement_indexes(oid, text, text), role_search_path(oid),
 	relations_over(text, text), recommendation_effect(text),
-	recommendation_verdict(text), verify_recommendations() FROM PUBLIC;
+	recommendation_verdict(text), notice_recommendations(),
+	verify_recommendations() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION statement_tables(text),
 	statement_indexes(oid, text, text), role_search_path(oid),
 	relations_over(text, text), recommendation_effect(text),
-	recommendation_verdict(text), verify_recommendations() TO pg_monitor;
+	recommendation_verdict(text), notice_recommendations(),
+	verify_recommendations() TO pg_monitor;
