@@ -150,6 +150,19 @@ report_write_check(const AdvisorOptions *opts, const Check *check)
 	return report_finish(opts);
 }
 
+/* See report.h. */
+const char *
+report_nothing(const Advice *advice)
+{
+	const Summary *summary = &advice->summary;
+
+	if (summary->statements == 0)
+		return "there is no statement to advise on";
+	if (summary->not_analysable == summary->statements)
+		return "none of the statements could be analysed";
+	return "no index would pay for itself";
+}
+
 /* The word for what became of a recommendation. */
 const char *
 report_outcome(ApplyOutcome outcome)

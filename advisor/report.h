@@ -81,6 +81,9 @@ extern void report_check_text(FILE *out, const AdvisorOptions *opts,
 /* report_check_json -- for programs; see docs/advisor-json.md */
 extern void report_check_json(FILE *out, const Check *check);
 
+/* report_nothing -- why there is no recommendation */
+extern const char *report_nothing(const Advice *advice);
+
 /* report_outcome -- "not tried", "done", "failed" or "skipped" */
 extern const char *report_outcome(ApplyOutcome outcome);
 

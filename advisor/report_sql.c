@@ -74,5 +74,5 @@ report_sql(FILE *out, const AdvisorOptions *opts, const Advice *advice)
 		comment_statement(out, "undo", rec->undo_ddl);
 	}
 	if (advice->nrecommendations == 0)
-		fprintf(out, "\n-- nothing to do\n");
+		fprintf(out, "\n-- nothing to do: %s\n", report_nothing(advice));
 }

@@ -284,6 +284,8 @@ progress()
 sql -f "$run_dir/demo/measure.sql" || exit 1
 names=$(printf '%s, ' "${applications[@]}")
 section "3. Traffic of ${names%, }: $seconds s"
+# rates take two readings: this is the first
+value 'SELECT count(*) FROM glperf.health' >/dev/null || exit 1
 run traffic before || die "traffic failed"
 
 # felt PERIOD APPLICATION LABEL: one figure of a pgbench report

@@ -4,8 +4,7 @@ SELECT status, area, check_id, round(value::numeric, 1) || ' ' || unit AS value,
 			ELSE object || ': ' || message END || coalesce(E'\n-> ' || remedy, ''),
 		'([^\n]{1,76})(\s+|$)', E'\\1\n', 'g'), E'\n') AS "message -> remedy"
 FROM glperf.health
-WHERE status <> 'ok'
-ORDER BY array_position(ARRAY['critical', 'warning', 'unknown'], status), area, object;
+WHERE status <> 'ok';
 
 SELECT status, count(*) AS checks, string_agg(DISTINCT area, ', ') AS areas
 FROM glperf.health

@@ -8,6 +8,4 @@ SELECT status, area, left(object, 40) AS object, check_id AS check,
 	CASE WHEN length(message) <= 56 THEN message
 		ELSE left(message, 54) || ' …' END AS message
 FROM glperf.health
-ORDER BY array_position(ARRAY['critical', 'warning', 'unknown', 'ok'], status),
-	area, object, check_id
 LIMIT 28;

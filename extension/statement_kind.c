@@ -1,12 +1,13 @@
 /*
  * statement_kind.c
- *		What sort of statement a text is, by its first words.
+ *		What sort of statement a text is, by its first words mostly.
  *
  * pg_stat_statements counts VACUUM and CREATE INDEX like any query.  They take
  * as long as there is data, run when somebody has decided so, and no index
  * makes them faster: calling them slow would be noise.  COPY, CALL, DO, LOCK
  * and COMMIT take an application's time, so they are judged, but by nobody who
- * looks for a better plan.
+ * looks for a better plan.  What is asked of glperf itself is not judged, or
+ * the nightly advice would be on the health page as a slow statement.
  */
 #include "postgres.h"
 
@@ -109,6 +110,26 @@ creates_table(const char *s, const char *end)
 	return strcmp(word, "table") == 0;
 }
 
+/* Does the text name an object of schema glperf? */
+static bool
+names_glperf(const char *s, const char *end)
+{
+	static const char name[] = "glperf.";
+	const int	len = sizeof(name) - 1;
+
+	for (const char *at = s; end - at > len; at++)
+	{
+		if (pg_strncasecmp(at, name, len) != 0)
+			continue;
+		/* not the end of a longer name, nor a table or column of another */
+		if (at == s || !(isalnum((unsigned char) at[-1]) ||
+						 IS_HIGHBIT_SET(at[-1]) ||
+						 strchr("_$.\"", at[-1]) != NULL))
+			return true;
+	}
+	return false;
+}
+
 /* See statement_kind.h. */
 const char *
 glperf_statement_kind(const char *query, int len)
@@ -118,7 +139,7 @@ glperf_statement_kind(const char *query, int len)
 	const char *rest = next_word(query, end, word);
 
 	if (is_one_of(word, queries))
-		return "query";
+		return names_glperf(query, end) ? "maintenance" : "query";
 	if (strcmp(word, "create") == 0 && creates_table(rest, end))
 		return "command";
 	if (is_one_of(word, maintenance))

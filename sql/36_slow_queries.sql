@@ -102,6 +102,9 @@ BEGIN; LOCK TABLE kinds; COMMIT;
 -- a comment before it /* and another in it
 (SELECT count(*) FROM kinds);
 DO $$ BEGIN PERFORM 1; END $$;
+-- what is asked of glperf itself; not what only looks like it
+WITH kinds AS (SELECT id FROM glperf.threshold) SELECT count(*) > 0 FROM kinds;
+SELECT count(my_glperf.g) FROM kinds my_glperf;
 SELECT s.kind, s.status, s.reasons, count(*) AS statements,
 	string_agg(upper(left(regexp_replace(s.query, '^\(|/\*.*?\*/\s*', ''), 6)), ' '
 			   ORDER BY upper(left(regexp_replace(s.query, '^\(|/\*.*?\*/\s*', ''), 6)) COLLATE "C") AS what

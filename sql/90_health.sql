@@ -72,6 +72,11 @@ WHERE id NOT LIKE '%evidence';
 UPDATE glperf.threshold SET warning = 0 WHERE id LIKE '%evidence';
 SELECT count(DISTINCT check_id) > 5 AS many_fire
 FROM glperf.health WHERE status IN ('warning', 'critical');
+-- the worst first
+SELECT count(*) AS out_of_order
+FROM (SELECT status, lag(status) OVER () AS above FROM glperf.health) h
+WHERE strpos('critical warning unknown ok', status)
+	< strpos('critical warning unknown ok', above);
 SELECT * FROM refused;
 ROLLBACK;
 

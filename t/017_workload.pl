@@ -123,6 +123,11 @@ append_to_file("$dir/empty.log", "2026-01-01 00:00:00.000 UTC [1] LOG:  starting
 $run = advisor($node, "--log=$dir/empty.log");
 like($run->{err}, qr/has no durations of statements/, 'a log without durations is named');
 is($run->{status}, 0, '... and there is nothing to do');
+like($run->{out}, qr/^Nothing to do: there is no statement to advise on\.$/m, '... because there is no statement');
+append_to_file("$dir/denied.sql", "-- glperf: role=nobody_yet\nSELECT * FROM orders WHERE customer_id = 1;");
+sql('CREATE ROLE nobody_yet');
+like(advisor($node, "--workload=$dir/denied.sql", '--format=sql')->{out},
+	qr/^-- nothing to do: none of the statements could be analysed$/m, 'a role without rights: the script does not say that no index helps');
 append_to_file("$dir/packed.gz", "\x1f\x8b");
 like(advisor($node, "--log=$dir/packed.gz")->{err}, qr/is compressed/, 'a compressed one, too');
 

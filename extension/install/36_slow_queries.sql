@@ -191,7 +191,7 @@ COMMENT ON COLUMN statements.reasons IS
 COMMENT ON COLUMN statements.evidence_since_at IS
 'When the counters began; NULL if unknown.';
 COMMENT ON COLUMN statements.kind IS
-'query: planned, so that an index may help; command: COPY, CALL, LOCK, COMMIT and the like, which take an application''s time; maintenance: VACUUM, CREATE INDEX and other DDL, which are never called slow.';
+'query: planned, so that an index may help; command: COPY, CALL, LOCK, COMMIT and the like, which take an application''s time; maintenance: VACUUM, CREATE INDEX and other DDL, and what is asked of schema glperf, which are never called slow.';
 
 CREATE VIEW slow_queries AS
 SELECT * FROM statement_report()
@@ -248,7 +248,7 @@ COMMENT ON COLUMN slow_queries.reasons IS
 COMMENT ON COLUMN slow_queries.evidence_since_at IS
 'When the counters began; NULL if unknown.';
 COMMENT ON COLUMN slow_queries.kind IS
-'query: planned, so that an index may help; command: COPY, CALL, LOCK, COMMIT and the like, which take an application''s time; maintenance: VACUUM, CREATE INDEX and other DDL, which are never called slow.';
+'query: planned, so that an index may help; command: COPY, CALL, LOCK, COMMIT and the like, which take an application''s time; maintenance: VACUUM, CREATE INDEX and other DDL, and what is asked of schema glperf, which are never called slow.';
 
 CREATE VIEW statement_rankings AS
 WITH s AS (

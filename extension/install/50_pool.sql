@@ -25,7 +25,7 @@ CREATE FUNCTION pool_default(setting text) RETURNS int8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE setting
+	SELECT CASE $1
 			WHEN 'pool_size' THEN 50
 			WHEN 'max_overflow' THEN 20
 			WHEN 'pool_timeout_s' THEN 10

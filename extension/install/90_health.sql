@@ -22,9 +22,14 @@ FROM (
 	UNION ALL SELECT * FROM health_collector
 ) h
 LEFT JOIN LATERAL silence_of(h.check_id, h.object) z
-	ON h.status <> 'ok';
+	ON h.status <> 'ok'
+-- worst first; of one check the highest value, and what is summed up last
+ORDER BY CASE WHEN z.note IS NULL THEN
+		pg_catalog.array_position(ARRAY['critical', 'warning', 'unknown'], h.status) END,
+	h.area, h.check_id, h.object LIKE 'more %', h.value DESC NULLS LAST,
+	h.object;
 COMMENT ON VIEW health IS
-'Every check, one row each: what was measured, the limits it is judged by, what that means in plain words and what to do about it. SELECT * FROM glperf.health WHERE status <> ''ok'' lists what needs attention.';
+'Every check, one row each: what was measured, the limits it is judged by, what that means in plain words and what to do about it. SELECT * FROM glperf.health WHERE status <> ''ok'' lists what needs attention, the worst first.';
 COMMENT ON COLUMN health.area IS 'Topic of the check: statements, latency, indexes, tables, pool, replication, server, host, external (reported by the application), capacity.';
 COMMENT ON COLUMN health.object IS 'What was examined: a statement, an index, a pool, a standby, a setting.';
 COMMENT ON COLUMN health.check_id IS 'The threshold (glperf.threshold.id) that judges it, or the name of the check where there is no limit.';
