@@ -22,6 +22,7 @@ if [ -z "$objs" ]; then
 	mkdir "$objs"
 	cp -r Makefile glperf.control include extension advisor "$objs"
 	find "$objs" -name '*.o' -delete
+	rm -f "$objs"/advisor/glperf-advisor "$objs"/glperf.so
 	make -s -k -C "$objs" PG_CONFIG="${PG_CONFIG:-pg_config}" with_llvm=no \
 		COPT=-w all >"$tmp/make.log" 2>&1 || {
 		tail -n 20 "$tmp/make.log"
