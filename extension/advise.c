@@ -105,7 +105,7 @@ size_candidate(GlperfAdvice *advice, int c)
 											   advice->options.workload == NULL);
 	if (advice->write_costs[c].entries == 0 && worth_packing(def))
 	{
-		def->packed = true;
+		def->fillfactor = 100;
 		def->pages = ceil(def->pages * PACKED_SHARE);
 	}
 }

@@ -19,6 +19,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -193,7 +194,7 @@ glperf_gin_column_open(const GlperfIndexDef *def, int c, GlperfGinColumn *column
 	Oid			language;
 	char		align;
 
-	if (!OidIsValid(proc) || def->attnum[c] == 0)
+	if (!OidIsValid(proc))
 		return false;
 	tup = SearchSysCache1(PROCOID, ObjectIdGetDatum(proc));
 	if (!HeapTupleIsValid(tup))
@@ -202,7 +203,8 @@ glperf_gin_column_open(const GlperfIndexDef *def, int c, GlperfGinColumn *column
 	ReleaseSysCache(tup);
 	if (language != INTERNALlanguageId && language != ClanguageId)
 		return false;
-	type = get_atttype(def->relid, def->attnum[c]);
+	type = def->attnum[c] != 0 ? get_atttype(def->relid, def->attnum[c]) :
+		exprType(glperf_index_def_expr(def, c));
 	/* arrays store their elements */
 	if (glperf_stored_type(def->opclass[c], type) == type &&
 		OidIsValid(get_element_type(type)))

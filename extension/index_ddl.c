@@ -145,8 +145,8 @@ append_tail(StringInfo out, const GlperfIndexDef *def)
 													  def->attnum[i], false)));
 	if (def->ncolumns > def->nkeys)
 		appendStringInfoChar(out, ')');
-	if (def->packed)
-		appendStringInfoString(out, " WITH (fillfactor = 100)");
+	if (def->fillfactor > 0)
+		appendStringInfo(out, " WITH (fillfactor = %d)", def->fillfactor);
 	if (def->pred)
 	{
 		int			nestlevel = enter_bare_path();

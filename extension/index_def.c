@@ -11,15 +11,20 @@
 #include "index_def.h"
 
 #include "access/amapi.h"
+#include "access/brin.h"
 #include "access/genam.h"
+#include "access/hash.h"
 #include "access/htup_details.h"
+#include "access/nbtree.h"
 #include "access/relation.h"
+#include "access/reloptions.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_opclass.h"
 #include "commands/defrem.h"
+#include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -86,9 +91,8 @@ glperf_index_def_append_expr(GlperfIndexDef *def, Node *expr, Oid opclass,
 	return true;
 }
 
-/* The expression of key column i, or NULL for a plain column. */
-static Node *
-key_expr(const GlperfIndexDef *def, int i)
+Node *
+glperf_index_def_expr(const GlperfIndexDef *def, int i)
 {
 	int			n = 0;
 
@@ -108,7 +112,8 @@ same_key(const GlperfIndexDef *a, const GlperfIndexDef *b, int i)
 		a->opfamily[i] == b->opfamily[i] &&
 		a->opcintype[i] == b->opcintype[i] &&
 		a->collation[i] == b->collation[i] &&
-		(a->attnum[i] != 0 || equal(key_expr(a, i), key_expr(b, i)));
+		(a->attnum[i] != 0 || equal(glperf_index_def_expr(a, i),
+									glperf_index_def_expr(b, i)));
 }
 
 /* Is the plain column attnum stored anywhere in def? */
@@ -346,6 +351,31 @@ check_access_method(Oid amoid, IndexStmt *stmt)
 						get_am_name(amoid), missing)));
 }
 
+/* Storage parameters that matter to size or cost; raises what CREATE INDEX would. */
+static void
+take_options(GlperfIndexDef *def, IndexStmt *stmt)
+{
+	const IndexAmRoutine *am = GetIndexAmRoutineByAmId(def->amoid, false);
+	Datum		options = transformRelOptions((Datum) 0, stmt->options, NULL,
+											  NULL, false, false);
+	bytea	   *parsed = index_reloptions(am->amoptions, options, true);
+
+	def->tablespace = stmt->tableSpace ?
+		get_tablespace_oid(stmt->tableSpace, false) :
+		GetDefaultTablespace(RELPERSISTENCE_PERMANENT, false);
+	if (parsed == NULL)
+		return;
+	if (def->amoid == BTREE_AM_OID)
+	{
+		def->fillfactor = ((BTOptions *) parsed)->fillfactor;
+		def->no_deduplication = !((BTOptions *) parsed)->deduplicate_items;
+	}
+	else if (def->amoid == HASH_AM_OID)
+		def->fillfactor = ((HashOptions *) parsed)->fillfactor;
+	else if (def->amoid == BRIN_AM_OID)
+		def->pages_per_range = ((BrinOptions *) parsed)->pagesPerRange;
+}
+
 GlperfIndexDef *
 glperf_index_def_from_stmt(IndexStmt *stmt, const char *ddl)
 {
@@ -365,6 +395,7 @@ glperf_index_def_from_stmt(IndexStmt *stmt, const char *ddl)
 	def->relid = RelationGetRelid(rel);
 	def->amoid = get_index_am_oid(stmt->accessMethod, false);
 	check_access_method(def->amoid, stmt);
+	take_options(def, stmt);
 	stmt = transformIndexStmt(def->relid, stmt, ddl);
 	foreach(lc, stmt->indexParams)
 		glperf_trust_expr(lfirst_node(IndexElem, lc)->expr);

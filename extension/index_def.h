@@ -63,7 +63,11 @@ typedef struct GlperfIndexDef
 	double		gin_entry_pages;	/* of the tree over the keys */
 	double		gin_data_pages; /* of posting trees, for frequent keys */
 
-	bool		packed;			/* its pages are to be filled up */
+	/* storage parameters; 0 is the access method's own value */
+	int			fillfactor;		/* percent; B-tree and hash */
+	int			pages_per_range;	/* BRIN */
+	bool		no_deduplication;	/* B-tree: deduplicate_items = off */
+	Oid			tablespace;		/* InvalidOid: the database's */
 
 	char	   *name;			/* proposed name, no schema */
 } GlperfIndexDef;
@@ -83,6 +87,9 @@ extern bool glperf_index_def_append(GlperfIndexDef *def, AttrNumber attnum,
 extern bool glperf_index_def_append_expr(GlperfIndexDef *def, Node *expr,
 										 Oid opclass, Oid collation,
 										 int16 option);
+
+/* The expression of key column i, or NULL for a plain column. */
+extern Node *glperf_index_def_expr(const GlperfIndexDef *def, int i);
 
 /* Are these two the same index?  Names and sizes are not looked at. */
 extern bool glperf_index_def_equal(const GlperfIndexDef *a,

@@ -3,14 +3,15 @@
  *		How big an index would be, from a sample of its table's rows.
  *
  * Entries are made of the sampled rows as CREATE INDEX would make them:
- * expressions and predicate are evaluated, GIN's keys extracted.  When half of
- * the sample says something else than all of it, more is read.
+ * expressions and predicate are evaluated, GIN's keys extracted (by
+ * index_measure_gin.c).  When half of the sample says something else than all
+ * of it, more is read.
  *
  * Evaluating runs functions, once for every row: as the role that the sandbox
  * was entered as, which may read the table, and only what trust.c lets that
  * role run.  A failure, or what takes long, leaves the size to the statistics.
  */
-#include "index_sample.h"
+#include "index_measure.h"
 
 #include <math.h>
 
@@ -27,7 +28,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "index_pages.h"
 #include "sandbox.h"
 #include "trust.h"
 
@@ -40,45 +40,12 @@
 /* Longest evaluation of expressions for one index, in ms. */
 #define EVALUATE_MS		500
 
-/* Rows whose GIN keys are extracted to find out how many there are. */
-#define GIN_PROBE		300
-/* Keys of GIN that are enough. */
-#define GIN_KEYS		250000
-
 /* Largest entry of a B-tree, as BTMaxItemSize() has it for a page. */
 #define BTREE_MAX_ENTRY \
 	(MAXALIGN_DOWN((BLCKSZ - \
 					MAXALIGN(SizeOfPageHeaderData + 3 * sizeof(ItemIdData)) - \
 					MAXALIGN(sizeof(BTPageOpaqueData))) / 3) - \
 	 MAXALIGN(sizeof(ItemPointerData)))
-
-/* Sampled rows as the index sees them. */
-typedef struct IndexRows
-{
-	const GlperfIndexDef *def;
-	GlperfTableSample *sample;
-	GlperfCells **columns;		/* [def->ncolumns] */
-	GlperfMatches *matches;		/* rows that the predicate holds for; NULL:
-								 * all */
-	GlperfCells *exprs;			/* one per expression */
-	int			evaluated;		/* rows */
-	GlperfSampledKeys keys;		/* of rows that the index has */
-} IndexRows;
-
-/* One index being measured. */
-typedef struct Measure
-{
-	GlperfIndexDef *def;
-	bool		deduplicate;
-	double		rows;			/* of the table */
-	IndexRows	all;			/* the sample */
-	IndexRows	runs;			/* longer stretches, when sample is set */
-	double		tuples;
-	double		pivot;			/* mean bytes of the key columns */
-	double		entry;			/* mean bytes of all columns */
-	double		share;			/* of the chunks that keys are from */
-	GlperfTree	tree;
-} Measure;
 
 /* -------- expressions and predicate -------- */
 
@@ -96,7 +63,7 @@ may_evaluate(const GlperfIndexDef *def)
 
 /* Cells for the results of each expression. */
 static void
-reserve_results(IndexRows *m)
+reserve_results(GlperfIndexRows *m)
 {
 	ListCell   *lc;
 	int			i = 0;
@@ -130,7 +97,7 @@ reserve_results(IndexRows *m)
 
 /* Evaluate every expression of one row. */
 static void
-evaluate_row(IndexRows *m, int row, ExprState **exprs, ExprContext *econtext)
+evaluate_row(GlperfIndexRows *m, int row, ExprState **exprs, ExprContext *econtext)
 {
 	ListCell   *lc;
 	int			i = 0;
@@ -153,14 +120,14 @@ evaluate_row(IndexRows *m, int row, ExprState **exprs, ExprContext *econtext)
 
 /* The first row whose predicate or expressions are still to be evaluated. */
 static int
-first_to_evaluate(const IndexRows *m)
+first_to_evaluate(const GlperfIndexRows *m)
 {
 	return m->def->exprs == NIL ? m->matches->n : m->evaluated;
 }
 
 /* Does the predicate hold for a row?  Asked once for all indexes with it. */
 static bool
-row_matches(IndexRows *m, int row, ExprState *pred, ExprContext *econtext)
+row_matches(GlperfIndexRows *m, int row, ExprState *pred, ExprContext *econtext)
 {
 	if (pred == NULL)
 		return true;
@@ -176,7 +143,7 @@ row_matches(IndexRows *m, int row, ExprState *pred, ExprContext *econtext)
 static void
 evaluate(void *arg)
 {
-	IndexRows  *m = arg;
+	GlperfIndexRows *m = arg;
 	EState	   *estate = CreateExecutorState();
 	ExprContext *econtext = GetPerTupleExprContext(estate);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(m->sample->desc,
@@ -208,9 +175,8 @@ evaluate(void *arg)
 	FreeExecutorState(estate);
 }
 
-/* Bring columns, expressions and predicate up to the sample's rows. */
-static bool
-prepare_rows(IndexRows *m)
+bool
+glperf_measure_prepare(GlperfIndexRows *m)
 {
 	const GlperfIndexDef *def = m->def;
 	GlperfFailure failure;
@@ -238,11 +204,11 @@ prepare_rows(IndexRows *m)
 /* -------- number of entries -------- */
 
 /*
- * Rows that satisfy the predicate.  Where the sample has few of them, the
- * planner's estimate decides, unless the sample refutes it.
+ * Where the sample has few of them, the planner's estimate decides, unless the
+ * sample refutes it.
  */
-static double
-count_matches(Measure *m)
+double
+glperf_measure_matches(GlperfMeasure *m)
 {
 	GlperfTableSample *sample = m->all.sample;
 	double		n = 0;
@@ -327,7 +293,7 @@ tuple_bytes(uint32 data, bool nulls)
 
 /* The index's entry for one row. */
 static void
-set_key(IndexRows *m, int row, GlperfSampledKey *key, uint32 *pivot)
+set_key(GlperfIndexRows *m, int row, GlperfSampledKey *key, uint32 *pivot)
 {
 	uint32		data = 0;
 	bool		nulls = false;
@@ -357,7 +323,7 @@ set_key(IndexRows *m, int row, GlperfSampledKey *key, uint32 *pivot)
  * of their keys.
  */
 static double
-make_keys(IndexRows *m, int stride)
+make_keys(GlperfIndexRows *m, int stride)
 {
 	double		pivot = 0;
 	int			seen = 0;
@@ -385,7 +351,7 @@ make_keys(IndexRows *m, int stride)
 
 /* Partitions that have an index of their own; all other things have one. */
 static double
-count_trees(const Measure *m)
+count_trees(const GlperfMeasure *m)
 {
 	return Max(1, list_length(m->all.sample->leaves));
 }
@@ -395,7 +361,7 @@ count_trees(const Measure *m)
  * size matters, unless one may be too long.
  */
 static int
-row_stride(const Measure *m)
+row_stride(const GlperfMeasure *m)
 {
 	double		widest = 0;
 	double		rows = m->tuples / Max(1.0, m->rows) * m->all.sample->nrows;
@@ -410,14 +376,14 @@ row_stride(const Measure *m)
 
 /* Make everything of the sample that the B-tree's or hash's size rests on. */
 static bool
-prepare(Measure *m)
+prepare(GlperfMeasure *m)
 {
 	GlperfTableSample *sample = m->all.sample;
 	double		bytes = 0;
 
-	if (!prepare_rows(&m->all))
+	if (!glperf_measure_prepare(&m->all))
 		return false;
-	m->tuples = count_matches(m);
+	m->tuples = glperf_measure_matches(m);
 	m->share = sample->chunks > 0 ? sample->chunks_read / sample->chunks : 1;
 	m->pivot = make_keys(&m->all, row_stride(m)) / Max(1, m->all.keys.n);
 	for (int i = 0; i < m->all.keys.n; i++)
@@ -428,7 +394,7 @@ prepare(Measure *m)
 
 /* Pages of the B-tree from the first n keys. */
 static GlperfTree
-measure_tree(Measure *m, int n, double share)
+measure_tree(GlperfMeasure *m, int n, double share)
 {
 	GlperfLeaves leaves = {0};
 	GlperfSampledKeys keys = {m->all.keys.key, n};
@@ -442,12 +408,13 @@ measure_tree(Measure *m, int n, double share)
 	else
 		/* the sample has none of the rows that the planner sees */
 		glperf_leaves_add(&leaves, m->tuples, 1, m->def->entry_bytes, false);
-	return glperf_tree(&leaves, m->pivot, count_trees(m));
+	return glperf_tree(&leaves, m->pivot, count_trees(m),
+					   m->def->fillfactor);
 }
 
 /* Is half of the sample of another opinion than all of it? */
 static bool
-uncertain(Measure *m)
+uncertain(GlperfMeasure *m)
 {
 	GlperfSampledKeys *keys = &m->all.keys;
 	uint32		middle = m->all.sample->chunks_read / 2;
@@ -462,9 +429,8 @@ uncertain(Measure *m)
 	return fabs(tree.pages - m->tree.pages) > STABLE * m->tree.pages + 2;
 }
 
-/* Look at longer stretches, if equal keys may lie near each other. */
-static bool
-prepare_runs(GlperfTableSamples *samples, Measure *m)
+bool
+glperf_measure_runs(GlperfTableSamples *samples, GlperfMeasure *m)
 {
 	if ((m->def->amoid == BTREE_AM_OID && !m->deduplicate) ||
 		m->all.sample->whole)
@@ -473,8 +439,8 @@ prepare_runs(GlperfTableSamples *samples, Measure *m)
 	if (m->runs.sample == NULL)
 		return true;
 	if (m->def->amoid == GIN_AM_OID)
-		return m->def->pred == NIL || prepare_rows(&m->runs);
-	if (!prepare_rows(&m->runs))
+		return m->def->pred == NIL || glperf_measure_prepare(&m->runs);
+	if (!glperf_measure_prepare(&m->runs))
 		return false;
 	make_keys(&m->runs, 1);
 	return true;
@@ -482,9 +448,9 @@ prepare_runs(GlperfTableSamples *samples, Measure *m)
 
 /* A B-tree, with as much of a sample as it takes. */
 static bool
-measure_btree(GlperfTableSamples *samples, Measure *m)
+measure_btree(GlperfTableSamples *samples, GlperfMeasure *m)
 {
-	if (!prepare_runs(samples, m))
+	if (!glperf_measure_runs(samples, m))
 		return false;
 	for (;;)
 	{
@@ -505,12 +471,12 @@ measure_btree(GlperfTableSamples *samples, Measure *m)
 
 /* A hash index. */
 static bool
-measure_hash(GlperfTableSamples *samples, Measure *m)
+measure_hash(GlperfTableSamples *samples, GlperfMeasure *m)
 {
 	GlperfKeyShape shape;
 	GlperfTableSample *sample = m->all.sample;
 
-	if (!prepare_runs(samples, m) || !prepare(m))
+	if (!glperf_measure_runs(samples, m) || !prepare(m))
 		return false;
 	if (sample->nrows > 0 && m->all.matches == NULL)
 		m->tuples *= (double) m->all.keys.n / sample->nrows;
@@ -520,114 +486,7 @@ measure_hash(GlperfTableSamples *samples, Measure *m)
 	for (int i = 0; i < shape.ngroups; i++)
 		shape.groups[i].n /= count_trees(m);
 	m->def->pages = glperf_hash_pages(m->rows / count_trees(m), shape.groups,
-									  shape.ngroups) * count_trees(m);
-	return true;
-}
-
-/* -------- GIN -------- */
-
-/*
- * Keys of column c in every stride'th chunk, of so many rows at most; returns
- * of how many.
- */
-static int
-collect_gin(IndexRows *m, GlperfGinColumn *column, int c, int stride, int rows)
-{
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
-												  "glperf GIN keys",
-												  ALLOCSET_DEFAULT_SIZES);
-	GlperfTableSample *sample = m->sample;
-	int			allocated = 1024;
-	int			done = 0;
-
-	m->keys.key = palloc(sizeof(GlperfSampledKey) * allocated);
-	m->keys.n = 0;
-	for (int row = 0; row < sample->nrows && done < rows; row++)
-	{
-		MemoryContext old;
-		GlperfCell *cells;
-		Datum		value;
-		bool		isnull;
-		int			n;
-
-		if (sample->chunk[row] % stride != 0 ||
-			(m->matches && !m->matches->match[row]))
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		MemoryContextReset(scratch);
-		old = MemoryContextSwitchTo(scratch);
-		value = heap_getattr(sample->tuples[row], column->attnum, sample->desc,
-							 &isnull);
-		n = glperf_gin_keys(column, value, isnull, &cells);
-		MemoryContextSwitchTo(old);
-		if (m->keys.n + n > allocated)
-		{
-			allocated = Max(allocated * 2, m->keys.n + n);
-			m->keys.key = repalloc_huge(m->keys.key,
-										sizeof(GlperfSampledKey) * allocated);
-		}
-		for (int i = 0; i < n; i++)
-		{
-			GlperfSampledKey *key = &m->keys.key[m->keys.n++];
-
-			key->hash = hash_combine64(cells[i].hash, c + 1) *
-				UINT64CONST(0xff51afd7ed558ccd);
-			key->chunk = sample->chunk[row];
-			key->block = sample->block[row];
-			key->bytes = cells[i].width + (m->def->nkeys > 1 ? 4 : 0);
-		}
-		done++;
-	}
-	MemoryContextDelete(scratch);
-	return done;
-}
-
-/* A GIN index. */
-static bool
-measure_gin(GlperfTableSamples *samples, Measure *m)
-{
-	GlperfGin	gin = {0};
-	GlperfTableSample *sample = m->all.sample;
-
-	m->def->keys_per_row = 0;
-	if (!prepare_runs(samples, m) ||
-		(m->def->pred != NIL && !prepare_rows(&m->all)))
-		return false;
-	m->tuples = count_matches(m);
-	for (int c = 0; c < m->def->nkeys; c++)
-	{
-		GlperfGinColumn column;
-		int			stride = 1;
-		int			rows;
-
-		if (!glperf_gin_column_open(m->def, c, &column))
-			return false;
-		rows = collect_gin(&m->all, &column, c, 1, GIN_PROBE);
-		if (rows == 0)
-			continue;
-		while (sample->nrows / stride >
-			   (double) GIN_KEYS * rows / m->all.keys.n)
-			stride++;
-		rows = collect_gin(&m->all, &column, c, stride, sample->nrows);
-		if (rows == 0)
-			continue;
-		m->share = ceil((double) sample->chunks_read / stride) / sample->chunks;
-		if (stride > 1)
-			/* so many keys that the runs', too, would take long */
-			m->runs.sample = NULL;
-		if (m->runs.sample)
-			collect_gin(&m->runs, &column, c, 1, m->runs.sample->nrows);
-		glperf_keys_gin(m->all.keys,
-						m->runs.sample ? &m->runs.keys : NULL,
-						m->tuples * m->all.keys.n / rows,
-						Min(1.0, m->share), sample->chunks,
-						Max(1.0, sample->blocks), &gin);
-		m->def->keys_per_row += (double) m->all.keys.n / rows;
-	}
-	m->def->pages = glperf_gin_pages(&gin, maintenance_work_mem * 1024.0);
-	m->def->gin_keys = gin.keys;
-	m->def->gin_data_pages = gin.posting_pages;
-	m->def->gin_entry_pages = m->def->pages - 1 - gin.posting_pages;
+									  shape.ngroups, m->def->fillfactor) * count_trees(m);
 	return true;
 }
 
@@ -637,7 +496,7 @@ void
 glperf_index_def_measure(GlperfIndexDef *def, GlperfTableSamples *samples,
 						 bool deduplicate)
 {
-	Measure		m = {.def = def,.deduplicate = deduplicate};
+	GlperfMeasure m = {.def = def,.deduplicate = deduplicate};
 	GlperfTableSample *sample;
 	const char *why;
 	bool		done;
@@ -655,12 +514,13 @@ glperf_index_def_measure(GlperfIndexDef *def, GlperfTableSamples *samples,
 	m.runs.columns = palloc0(sizeof(GlperfCells *) * def->ncolumns);
 	if (def->rows > 0)
 		def->tuples *= m.rows / def->rows;
+	def->rows = m.rows;
 	if (def->amoid == BTREE_AM_OID)
 		done = measure_btree(samples, &m);
 	else if (def->amoid == HASH_AM_OID)
 		done = measure_hash(samples, &m);
 	else if (def->amoid == GIN_AM_OID)
-		done = measure_gin(samples, &m);
+		done = glperf_measure_gin(samples, &m);
 	else
 	{
 		def->size_basis = "the access method's size follows from the table's";
@@ -671,7 +531,6 @@ glperf_index_def_measure(GlperfIndexDef *def, GlperfTableSamples *samples,
 		def->size_basis = "its expressions or condition could not be evaluated on a sample";
 		return;
 	}
-	def->rows = m.rows;
 	def->tuples = m.tuples;
 	def->size_basis = NULL;
 }

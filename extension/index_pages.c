@@ -14,6 +14,8 @@
 
 #include <math.h>
 
+#include "access/brin.h"
+#include "access/hash.h"
 #include "access/itup.h"
 #include "access/nbtree.h"
 #include "common/hashfn.h"
@@ -26,7 +28,6 @@
 
 /* A leaf page without its high key's line pointer. */
 #define LEAF_ROOM		(ROOM(sizeof(BTPageOpaqueData)) - 2 * LINE)
-#define LEAF_FREE		(BLCKSZ * (100.0 - BTREE_DEFAULT_FILLFACTOR) / 100)
 #define INNER_FREE		(BLCKSZ * (100.0 - BTREE_NONLEAF_FILLFACTOR) / 100)
 
 /* Largest posting list of a build, without its line pointer. */
@@ -36,8 +37,6 @@
 /* Sizes of random groups that are told apart. */
 #define RANDOM_SIZES	64
 
-/* hash: fill factor of a fresh index; see hash.h */
-#define HASH_FILL		0.75
 /* hash: from here on the number of buckets grows by quarters */
 #define HASH_QUARTERS	512.0
 /* hash: bits of a bitmap page */
@@ -47,9 +46,6 @@
 #define MANY_GROUPS		10.0
 /* hash: slots whose buckets are filled to see how evenly they are */
 #define MOST_SLOTS		4096
-
-/* BRIN: heap blocks summarised by one entry; see brin.h */
-#define BRIN_RANGE		128.0
 
 /* GIN: largest entry before its rows get a tree; see GinMaxItemSize */
 #define GIN_MAX_ITEM	2704.0
@@ -147,22 +143,27 @@ items_per_page(double bytes, double posting, double free_bytes, bool alike)
 }
 
 GlperfTree
-glperf_tree(const GlperfLeaves *leaves, double pivot, double trees)
+glperf_tree(const GlperfLeaves *leaves, double pivot, double trees,
+			int fillfactor)
 {
 	GlperfTree	tree = {trees, 0, 0};
 	double		mean;
 	double		level;
 	double		fanout;
+	double		free_bytes;
 	bool		alike;
 
 	if (leaves->items <= 0)
 		return tree;
 	mean = leaves->bytes / leaves->items;
 	alike = leaves->square / leaves->items - mean * mean < 1.0;
+	if (fillfactor == 0)
+		fillfactor = BTREE_DEFAULT_FILLFACTOR;
+	free_bytes = BLCKSZ * (100.0 - fillfactor) / 100;
 	/* per tree from here; the last page is not full */
 	level = leaves->items / trees /
 		items_per_page(mean, leaves->posting_bytes / leaves->items,
-					   LEAF_FREE, alike);
+					   free_bytes, alike);
 	level = trees == 1 ? ceil(level - 0.02) : Max(1.0, level + 0.5);
 	level = Max(1.0, level);
 	tree.leaves = level * trees;
@@ -262,7 +263,8 @@ count_buckets(double tuples, double fill)
 }
 
 double
-glperf_hash_pages(double estimated, const GlperfGroups *groups, int ngroups)
+glperf_hash_pages(double estimated, const GlperfGroups *groups, int ngroups,
+				  int fillfactor)
 {
 	double		item = MAXALIGN(sizeof(IndexTupleData) + sizeof(uint32)) + LINE;
 	double		per_page = floor(ROOM(16) / item);
@@ -271,10 +273,12 @@ glperf_hash_pages(double estimated, const GlperfGroups *groups, int ngroups)
 	double		overflow = 0;
 	Buckets		buckets = {1, 2};
 
+	if (fillfactor == 0)
+		fillfactor = HASH_DEFAULT_FILLFACTOR;
 	for (int i = 0; i < ngroups; i++)
 		tuples += groups[i].n * groups[i].tuples;
 	total = count_buckets(Max(estimated, tuples),
-						  floor(BLCKSZ * HASH_FILL / item));
+						  floor(BLCKSZ * fillfactor / 100 / item));
 	while (buckets.slots < total / buckets.scale)
 	{
 		if (buckets.slots < MOST_SLOTS)
@@ -307,9 +311,11 @@ glperf_hash_pages(double estimated, const GlperfGroups *groups, int ngroups)
 /* -------- BRIN -------- */
 
 double
-glperf_brin_pages(double heap_blocks, double summary)
+glperf_brin_pages(double heap_blocks, double summary, int pages_per_range)
 {
-	double		ranges = ceil(heap_blocks / BRIN_RANGE);
+	double		ranges = ceil(heap_blocks /
+							  (pages_per_range > 0 ? pages_per_range :
+							   BRIN_DEFAULT_PAGES_PER_RANGE));
 
 	return 1 + Max(1.0, ceil(ranges * TID / ROOM(8))) +
 		Max(1.0, ceil(ranges * (summary + LINE) / ROOM(8)));

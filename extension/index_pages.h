@@ -51,9 +51,10 @@ extern void glperf_leaves_add_random(GlperfLeaves *leaves, double n,
  *
  * pivot:	bytes of a tuple of key columns
  * trees:	indexes that the leaves are spread over evenly, 1 or more
+ * fillfactor: of the leaves, 0 for the default; likewise below
  */
 extern GlperfTree glperf_tree(const GlperfLeaves *leaves, double pivot,
-							  double trees);
+							  double trees, int fillfactor);
 
 /* Groups of equal keys: so many, of so many tuples each. */
 typedef struct GlperfGroups
@@ -71,10 +72,14 @@ typedef struct GlperfGroups
  * for, and the groups that it holds, as ngroups entries.
  */
 extern double glperf_hash_pages(double estimated, const GlperfGroups *groups,
-								int ngroups);
+								int ngroups, int fillfactor);
 
-/* Pages of a BRIN index over so many heap blocks; summary in bytes. */
-extern double glperf_brin_pages(double heap_blocks, double summary);
+/*
+ * Pages of a BRIN index over so many heap blocks; summary in bytes, blocks of
+ * a range, 0 for the default.
+ */
+extern double glperf_brin_pages(double heap_blocks, double summary,
+								int pages_per_range);
 
 /* Sizes of GIN entries that are told apart, by MAXALIGN. */
 #define GLPERF_GIN_SIZES	(BLCKSZ / MAXIMUM_ALIGNOF / 2)

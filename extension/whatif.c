@@ -21,6 +21,7 @@
 #include "access/amapi.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/visibilitymap.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -41,7 +42,7 @@
 #include "statement.h"
 #include "write_cost.h"
 #include "statistics_advice.h"
-#include "whatif_gin.h"
+#include "whatif_access.h"
 #include "whatif_stats.h"
 
 /* first of the OIDs given to made-up indexes; they count down from here */
@@ -228,6 +229,9 @@ make_index_info(int i, const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 	set_am_fields(info, am);
 	if (def->amoid == GIN_AM_OID)
 		info->amcostestimate = glperf_gin_cost;
+	else if (def->amoid == BRIN_AM_OID)
+		info->amcostestimate = glperf_brin_cost;
+	info->reltablespace = def->tablespace;
 	info->indexprs = adapt_exprs(def->exprs, rel->relid);
 	info->indpred = adapt_exprs(def->pred, rel->relid);
 	info->indextlist = index_tlist(info, table);
@@ -299,6 +303,24 @@ limit_visible(Oid table, RelOptInfo *rel)
 		rel->allvisfrac = Min(rel->allvisfrac, active->max_visible);
 }
 
+/*
+ * CREATE INDEX leaves in pg_class how many rows and all-visible pages it has
+ * seen: what was known of them may be old.
+ */
+static void
+recount(const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
+{
+	Relation	heap = table_open(table, NoLock);
+	BlockNumber visible;
+
+	visibilitymap_count(heap, &visible, NULL);
+	table_close(heap, NoLock);
+	rel->allvisfrac = rel->pages == 0 ? 0 :
+		Min(1.0, (double) visible / rel->pages);
+	if (def->relid == table)
+		rel->tuples = def->rows;
+}
+
 /* Show rel the made-up indexes of its table. */
 static void
 add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
@@ -318,6 +340,8 @@ add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
 
 		if (!glperf_whatif_applies(active->defs[i], table, &ancestors))
 			continue;
+		if (active->as_built)
+			recount(active->defs[i], table, rel);
 		info = make_index_info(i, active->defs[i], table, rel);
 		if (info == NULL)
 			continue;

@@ -44,6 +44,12 @@ typedef struct GlperfWhatif
 	double		max_visible;
 	bool		trust_rest;		/* but tables at rest stay as they are */
 
+	/*
+	 * Count rows and all-visible pages of the tables that get an index anew,
+	 * as CREATE INDEX does.  Not for comparing plans with and without it.
+	 */
+	bool		as_built;
+
 	/* when set: look up the ends of columns, as a real index lets it */
 	struct GlperfProbes *probes;
 

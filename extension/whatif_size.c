@@ -90,7 +90,8 @@ align_to(double len, Oid type)
 bool
 glperf_index_def_deduplicates(const GlperfIndexDef *def)
 {
-	if (def->amoid != BTREE_AM_OID || def->ncolumns > def->nkeys)
+	if (def->amoid != BTREE_AM_OID || def->ncolumns > def->nkeys ||
+		def->no_deduplication)
 		return false;
 	for (int i = 0; i < def->nkeys; i++)
 	{
@@ -218,7 +219,7 @@ set_btree_size(GlperfIndexDef *def, double nulls, double distinct)
 	if (others > 0)
 		glperf_leaves_add_random(&leaves, distinct, others / distinct,
 								 def->entry_bytes, deduplicate);
-	tree = glperf_tree(&leaves, def->entry_bytes, 1);
+	tree = glperf_tree(&leaves, def->entry_bytes, 1, def->fillfactor);
 	def->pages = tree.pages;
 	def->height = tree.height;
 }
@@ -283,14 +284,16 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 		set_btree_size(def, def->nkeys == 1 ? def->tuples * (1 - no_null) : 0,
 					   distinct);
 	else if (def->amoid == BRIN_AM_OID)
-		def->pages = glperf_brin_pages(def->heap_pages, 2 * width + 16);
+		def->pages = glperf_brin_pages(def->heap_pages, 2 * width + 16,
+									   def->pages_per_range);
 	else if (def->amoid == HASH_AM_OID)
 	{
 		GlperfGroups groups = {0};
 
 		groups.n = Max(1.0, Min(distinct, def->tuples * no_null));
 		groups.tuples = def->tuples * no_null / groups.n;
-		def->pages = glperf_hash_pages(def->rows, &groups, 1);
+		def->pages = glperf_hash_pages(def->rows, &groups, 1,
+									   def->fillfactor);
 	}
 	else
 		def->pages = 1 + ceil(def->tuples * (def->entry_bytes + 4) /

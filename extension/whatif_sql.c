@@ -184,6 +184,7 @@ whatif_work(void *arg)
 	call->whatif.defs = palloc(sizeof(GlperfIndexDef *) * (call->nddl + 1));
 	call->whatif.hidden = palloc(sizeof(Oid));
 	call->whatif.probes = &probes;
+	call->whatif.as_built = true;
 	call->sizes = MemoryContextAllocZero(call->caller,
 										 sizeof(int64) * (call->nddl + 1));
 

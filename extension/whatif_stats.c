@@ -351,22 +351,57 @@ keep(EndsSearch *search, Datum value)
 	return value;
 }
 
-/* Take one row: is its value the lowest or the highest so far? */
+/* Take one value: is it the lowest or the highest so far? */
 static void
-take_end(void *arg, TupleTableSlot *slot)
+take_value(EndsSearch *search, Datum value)
 {
-	EndsSearch *search = arg;
 	ColumnEnds *ends = search->ends;
-	bool		isnull;
-	Datum		value = slot_getattr(slot, ends->attnum, &isnull);
 
-	if (isnull)
-		return;
 	if (!ends->found || is_before(search, value, ends->min))
 		ends->min = keep(search, value);
 	if (!ends->found || is_before(search, ends->max, value))
 		ends->max = keep(search, value);
 	ends->found = true;
+}
+
+/* Take the value of one row. */
+static void
+take_row(void *arg, TupleTableSlot *slot)
+{
+	EndsSearch *search = arg;
+	bool		isnull;
+	Datum		value = slot_getattr(slot, search->ends->attnum, &isnull);
+
+	if (!isnull)
+		take_value(search, value);
+}
+
+/*
+ * Take the values that the statistics name.  The most common ones are not in
+ * the histogram, but may lie beyond its ends.  What does not is of no use.
+ */
+static void
+take_statistics(EndsSearch *search, HeapTuple stats)
+{
+	ColumnEnds *ends = search->ends;
+	AttStatsSlot slot;
+
+	if (get_attstatsslot(&slot, stats, STATISTIC_KIND_MCV, InvalidOid,
+						 ATTSTATSSLOT_VALUES))
+	{
+		for (int i = 0; i < slot.nvalues && slot.stacoll == ends->collation; i++)
+			take_value(search, slot.values[i]);
+		free_attstatsslot(&slot);
+	}
+	if (ends->found &&
+		get_attstatsslot(&slot, stats, STATISTIC_KIND_HISTOGRAM, InvalidOid,
+						 ATTSTATSSLOT_VALUES))
+	{
+		ends->found = slot.nvalues > 1 && slot.stacoll == ends->collation &&
+			(is_before(search, ends->min, slot.values[0]) ||
+			 is_before(search, slot.values[slot.nvalues - 1], ends->max));
+		free_attstatsslot(&slot);
+	}
 }
 
 /*
@@ -382,12 +417,12 @@ has_changed(Relation rel)
 }
 
 /*
- * The ends of a column that leads the key of def, or NULL when the histogram's
- * are good enough.
+ * The ends of a column with these statistics that leads the key of def, or
+ * NULL when they cannot be told.
  */
 static ColumnEnds *
 column_ends(GlperfProbes *probes, const GlperfIndexDef *def, Oid relid,
-			AttrNumber attnum)
+			AttrNumber attnum, HeapTuple stats)
 {
 	FmgrInfo	compare;
 	EndsSearch	search = {NULL, &compare, probes->context};
@@ -416,12 +451,15 @@ column_ends(GlperfProbes *probes, const GlperfIndexDef *def, Oid relid,
 	rel = relation_open(relid, NoLock);
 	get_typlenbyval(get_atttype(relid, attnum), &search.typlen,
 					&search.typbyval);
-	if (OidIsValid(proc) && has_changed(rel))
+	if (OidIsValid(proc))
 	{
 		fmgr_info(proc, &compare);
-		search.ends->exact = glperf_sample_rows(rel, PROBE_BLOCKS,
-												GLPERF_BLOCKS_TAIL, take_end,
-												&search) >= 1;
+		if (has_changed(rel))
+			search.ends->exact = glperf_sample_rows(rel, PROBE_BLOCKS,
+													GLPERF_BLOCKS_TAIL,
+													take_row, &search) >= 1;
+		if (!search.ends->exact)
+			take_statistics(&search, stats);
 	}
 	relation_close(rel, NoLock);
 	return search.ends->found ? search.ends : NULL;
@@ -452,7 +490,7 @@ stretch_histogram(HeapTuple stats, const GlperfIndexDef *def,
 		return NULL;
 	fmgr_info(get_opfamily_proc(def->opfamily[0], def->opcintype[0],
 								def->opcintype[0], BTORDER_PROC), &compare);
-	if (slot.nvalues > 2 && slot.stacoll == ends->collation)
+	if (slot.nvalues > 1 && slot.stacoll == ends->collation)
 	{
 		/* rows that were not read may hold values still further out */
 		if (ends->exact || is_before(&search, ends->min, slot.values[0]))
@@ -573,15 +611,13 @@ whatif_relation_stats(PlannerInfo *root, RangeTblEntry *rte,
 	def = probing_index(whatif, rte->relid, attnum);
 	if (def == NULL)
 		return false;
-	ends = column_ends(whatif->probes, def, rte->relid, attnum);
-	if (ends == NULL)
-		return false;
 	stats = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(rte->relid),
 							Int16GetDatum(attnum), BoolGetDatum(false));
 	if (!HeapTupleIsValid(stats))
 		return false;
-	vardata->statsTuple = stretch_histogram(stats, def, ends,
-											get_atttype(rte->relid, attnum));
+	ends = column_ends(whatif->probes, def, rte->relid, attnum, stats);
+	vardata->statsTuple = ends == NULL ? NULL :
+		stretch_histogram(stats, def, ends, get_atttype(rte->relid, attnum));
 	ReleaseSysCache(stats);
 	if (vardata->statsTuple == NULL)
 		return false;

@@ -1,19 +1,21 @@
 /*
- * whatif_gin.c
- *		What searching a GIN index that does not exist would cost.
+ * whatif_access.c
+ *		What searching a GIN or BRIN index that does not exist would cost.
  *
- * Of a real index the planner reads from the metapage how many keys it has and
- * how many pages hold keys and how many hold rows; of a made-up one it guesses
- * all of that from the number of pages, which is off many times for trigrams.
- * Here the access method estimates with its guess, and then the pages that it
- * counted are exchanged for those of the definition.
+ * Of a real index the planner reads from the metapage how many keys GIN has,
+ * how many pages hold keys and how many hold rows, and how many blocks a range
+ * of BRIN has; of a made-up one it guesses all of that, which is off many times
+ * for trigrams.  Here the access method estimates with its guess, and then what
+ * it counted is exchanged for what the definition says.
  *
- * See gincostestimate() in selfuncs.c.
+ * See gincostestimate() and brincostestimate() in selfuncs.c.
  */
-#include "whatif_gin.h"
+#include "whatif_access.h"
 
 #include <math.h>
 
+#include "access/brin.h"
+#include "access/brin_page.h"
 #include "access/gin.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -22,6 +24,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/index_selfuncs.h"
 #include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
 #include "utils/spccache.h"
 
 #include "whatif.h"
@@ -201,4 +204,65 @@ glperf_gin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 	*startup += (known[0] - guessed[0]) * page_cost;
 	*total += (known[1] - guessed[1]) * page_cost;
 	*pages += (known[1] - known[0]) - (guessed[1] - guessed[0]);
+}
+
+/* -------- BRIN -------- */
+
+/* Ranges of a table, those of them that a search visits, and the map's pages. */
+typedef struct BrinLayout
+{
+	double		blocks;			/* of a range */
+	double		ranges;
+	double		visited;
+	double		map_pages;
+} BrinLayout;
+
+/* The same for ranges of so many blocks, as the planner counts. */
+static BrinLayout
+brin_layout(const IndexOptInfo *index, double blocks, Selectivity selectivity,
+			double correlation)
+{
+	BrinLayout	layout = {blocks};
+
+	layout.ranges = Max(1.0, ceil(index->rel->pages / blocks));
+	layout.visited = layout.ranges;
+	if (correlation >= 1e-10)
+		layout.visited = Min(layout.ranges,
+							 ceil(layout.ranges * selectivity) / correlation);
+	layout.map_pages = floor(layout.ranges / REVMAP_PAGE_MAXITEMS) + 1;
+	return layout;
+}
+
+void
+glperf_brin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
+				 Cost *startup, Cost *total, Selectivity *selectivity,
+				 double *correlation, double *pages)
+{
+	const GlperfWhatif *whatif = glperf_whatif_active();
+	IndexOptInfo *index = path->indexinfo;
+	int			number = glperf_whatif_index_number(whatif, index->indexoid);
+	Selectivity matching;
+	BrinLayout	guess;
+	BrinLayout	real;
+	double		random_page;
+	double		seq_page;
+
+	brincostestimate(root, path, loop_count, startup, total, selectivity,
+					 correlation, pages);
+	if (number < 0 || whatif->defs[number]->pages_per_range == 0)
+		return;
+	matching = clauselist_selectivity(root,
+									  get_quals_from_indexclauses(path->indexclauses),
+									  index->rel->relid, JOIN_INNER, NULL);
+	guess = brin_layout(index, BRIN_DEFAULT_PAGES_PER_RANGE, matching,
+						*correlation);
+	real = brin_layout(index, whatif->defs[number]->pages_per_range, matching,
+					   *correlation);
+	get_tablespace_page_costs(index->reltablespace, &random_page, &seq_page);
+	*selectivity = Min(1.0, real.visited / real.ranges);
+	*startup += (real.map_pages - guess.map_pages) * seq_page * loop_count;
+	*total += (real.map_pages - guess.map_pages) *
+		(seq_page - random_page) * loop_count +
+		0.1 * cpu_operator_cost * (real.visited * real.blocks -
+								   guess.visited * guess.blocks);
 }
