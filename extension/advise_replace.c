@@ -14,6 +14,7 @@
 #include "access/relation.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "commands/vacuum.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -27,7 +28,10 @@
 
 static const char *const drops_query =
 "SELECT i.schema_name, i.table_name, i.index_name, i.size_bytes, i.verdict,"
-"  i.reason, i.drop_ddl, i.undo_ddl, c.oid, i.covered_by"
+"  i.reason, i.drop_ddl, i.undo_ddl, c.oid, i.covered_by,"
+"  EXISTS (SELECT FROM glperf.recommendation r WHERE r.state = 'dismissed'"
+"	AND r.name = glperf.recommendation_name('drop', i.schema_name,"
+"	 i.table_name, i.index_name))"
 " FROM glperf.index_usage i"
 " JOIN pg_namespace n ON n.nspname = i.schema_name"
 " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = i.index_name"
@@ -178,6 +182,9 @@ as_index(const GlperfIndexDef *def)
 		if (def->attnum[i] == 0)
 			index->expression[i] = list_nth(def->exprs, expr++);
 	index->has_expression = expr > 0;
+	index->target = palloc(sizeof(int) * def->nkeys);
+	for (int i = 0; i < def->nkeys; i++)
+		index->target[i] = default_statistics_target;
 	index->predicate = def->pred;
 	index->settings = "";
 	index->valid = true;
@@ -234,6 +241,7 @@ read_droppable(GlperfAdvice *advice, List *indexes)
 		d->undo = text_value(advice, row, desc, 8);
 		d->oid = DatumGetObjectId(SPI_getbinval(row, desc, 9, &isnull));
 		d->covered_by = text_value(advice, row, desc, 10);
+		d->is_dismissed = DatumGetBool(SPI_getbinval(row, desc, 11, &isnull));
 		result = lappend(result, d);
 	}
 	MemoryContextSwitchTo(old);
@@ -275,7 +283,8 @@ merge_holds(GlperfAdvice *advice, GlperfMerge *merge)
 	Oid			hidden[2] = {merge->narrow->oid, merge->wide->oid};
 
 	return merge->gone[0] && merge->gone[1] && merge->gone[0]->undo &&
-		merge->gone[1]->undo &&
+		merge->gone[1]->undo && !merge->gone[0]->is_dismissed &&
+		!merge->gone[1]->is_dismissed &&
 		!missed_by_statements(advice, hidden, 2, merge->def);
 }
 
@@ -359,6 +368,13 @@ replace(GlperfAdvice *advice, GlperfRecommendation *rec, GlperfDroppable *d)
 	if (d->undo == NULL ||
 		strncmp(d->ddl, "DROP INDEX CONCURRENTLY ", 24) != 0)
 		return;
+	if (d->is_dismissed)
+	{
+		rec->reasons = lappend(rec->reasons,
+							   psprintf("%s stays: dropping it was dismissed",
+										quote_identifier(d->name)));
+		return;
+	}
 	if (missed_by_statements(advice, &hidden, 1, NULL))
 	{
 		rec->reasons = lappend(rec->reasons,

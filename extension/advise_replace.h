@@ -22,6 +22,7 @@ typedef struct GlperfDroppable
 	char	   *undo;			/* NULL: its table is locked just now */
 	Oid			oid;
 	char	   *covered_by;
+	bool		is_dismissed;	/* somebody wants to keep it */
 } GlperfDroppable;
 
 /* Two existing indexes and their union. */

@@ -28,6 +28,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_type.h"
+#include "commands/vacuum.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -269,6 +270,37 @@ read_settings(const GlperfIndex *index, HeapTuple class_tuple)
 	return buf.data;
 }
 
+/*
+ * How detailed the statistics of each key are.  Plain columns have theirs from
+ * the table, whatever index they are in.
+ */
+static int *
+read_targets(const GlperfIndex *index)
+{
+	int		   *target = palloc(index->nkeys * sizeof(int));
+
+	for (int i = 0; i < index->nkeys; i++)
+	{
+		HeapTuple	tuple = SearchSysCache2(ATTNUM,
+											ObjectIdGetDatum(index->oid),
+											Int16GetDatum(i + 1));
+		bool		isnull;
+		int			value;
+
+		target[i] = default_statistics_target;
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		/* not set is -1 to PostgreSQL 16, and NULL from 17 on */
+		value = DatumGetInt16(SysCacheGetAttr(ATTNUM, tuple,
+											  Anum_pg_attribute_attstattarget,
+											  &isnull));
+		if (!isnull && value >= 0)
+			target[i] = value;
+		ReleaseSysCache(tuple);
+	}
+	return target;
+}
+
 /* Counters, size and age. */
 static void
 read_measures(GlperfIndex *index, Form_pg_class class_form)
@@ -335,6 +367,7 @@ read_index(HeapTuple tuple, Relation pg_index, bool measure)
 	index->table_name = get_rel_name(form->indrelid);
 	index->index_name = pstrdup(NameStr(class_form->relname));
 	index->am = class_form->relam;
+	index->tablespace = class_form->reltablespace;
 	index->partitioned = class_form->relkind == RELKIND_PARTITIONED_INDEX;
 	index->unique = form->indisunique;
 	index->immediate = form->indimmediate;
@@ -346,6 +379,8 @@ read_index(HeapTuple tuple, Relation pg_index, bool measure)
 	{
 		read_definition(index, tuple, pg_index);
 		index->settings = read_settings(index, class_tuple);
+		if (index->has_expression)
+			index->target = read_targets(index);
 		if (measure)
 			read_measures(index, class_form);
 		index->guard = own_guard(index, form);
@@ -444,7 +479,10 @@ compare_indexes(const ListCell *a, const ListCell *b)
 	return x->oid < y->oid ? -1 : x->oid > y->oid;
 }
 
-/* Add what leaves were measured to the partitioned indexes above them. */
+/*
+ * Add what leaves were measured to the partitioned indexes above them, and
+ * note the topmost of these.
+ */
 static void
 sum_up_partitions(List *indexes)
 {
@@ -472,7 +510,7 @@ sum_up_partitions(List *indexes)
 	foreach(lc, indexes)
 	{
 		GlperfIndex *leaf = lfirst(lc);
-		Oid			parent = leaf->partitioned ? InvalidOid : leaf->parent;
+		Oid			parent = leaf->parent;
 
 		while (OidIsValid(parent))
 		{
@@ -483,6 +521,10 @@ sum_up_partitions(List *indexes)
 			if (node == NULL)
 				break;
 			sum = node->index;
+			leaf->root = sum;
+			parent = sum->parent;
+			if (leaf->partitioned)
+				continue;
 			sum->bytes += leaf->bytes;
 			sum->scans += leaf->scans;
 			sum->tuples_read += leaf->tuples_read;
@@ -497,7 +539,6 @@ sum_up_partitions(List *indexes)
 			if (sum->created == 0 ||
 				(leaf->created != 0 && leaf->created < sum->created))
 				sum->created = leaf->created;
-			parent = sum->parent;
 		}
 	}
 	hash_destroy(by_oid);

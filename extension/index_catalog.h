@@ -49,6 +49,9 @@ typedef struct GlperfIndex
 	Oid			am;
 	bool		partitioned;	/* a partitioned table's index: no storage */
 	Oid			parent;			/* partitioned index it is attached to */
+	struct GlperfIndex *root;	/* topmost of these, which it goes with; NULL
+								 * unless measured */
+	Oid			tablespace;		/* 0: the database's */
 	int			nkeys;
 	int			natts;			/* nkeys and the INCLUDE columns */
 	AttrNumber *attnum;			/* 0 for an expression */
@@ -58,6 +61,9 @@ typedef struct GlperfIndex
 	Oid		   *collation;
 	int16	   *option;
 	Node	  **expression;		/* of each key; NULL for a plain column */
+	int		   *target;			/* of each key: rows that ANALYZE aims at, in
+								 * units of default_statistics_target; NULL
+								 * without expressions */
 	char	   *settings;		/* reloptions and opclass options as text */
 	List	   *predicate;		/* implicitly ANDed; NIL for all rows */
 	bool		opaque;			/* predicate may only be compared as a whole */
@@ -78,6 +84,8 @@ typedef struct GlperfIndex
 	int64		blocks_hit;		/* of these, found in shared buffers */
 	TimestampTz last_scan;		/* 0 unknown */
 	TimestampTz created;		/* lower bound, see relsize.h; 0 unknown */
+	TimestampTz disturbed;		/* it may have had to take another's place
+								 * then; 0: not that is known */
 	GlperfReplicaUse replicas;	/* see replica_usage.h */
 
 	/* judged */
@@ -137,6 +145,15 @@ extern double glperf_index_key_share(const GlperfIndex *index,
  * which ended in between is seen by looking at the index again.
  */
 extern void glperf_index_find_builds(List *indexes);
+
+/*
+ * glperf_index_find_disturbed -- which had to take the place of others, and when
+ *
+ * Sets disturbed to when redundant indexes of the same table were dropped or
+ * replaced, as glperf.recommendation tells: from then on the others have had
+ * to do their work, and scans from before say nothing of that.
+ */
+extern void glperf_index_find_disturbed(List *indexes);
 
 /*
  * glperf_foreign_key_list -- all enforced foreign keys, ordered by table

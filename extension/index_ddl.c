@@ -11,17 +11,24 @@
  */
 #include "index_def.h"
 
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "catalog/partition.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_opclass.h"
+#include "commands/comment.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -307,4 +314,111 @@ glperf_index_def_undo(const GlperfIndexDef *def)
 					"" : "CONCURRENTLY ",
 					quote_qualified_identifier(get_namespace_name(get_rel_namespace(def->relid)),
 											   def->name));
+}
+
+/* Append one more statement to a script. */
+static void
+add_statement(StringInfo script, const char *statement)
+{
+	appendStringInfo(script, "%s%s", script->len > 0 ? ";\n" : "", statement);
+}
+
+/* What CREATE INDEX cannot say of an existing index. */
+static void
+add_decorations(StringInfo script, Oid index, const char *name)
+{
+	char	   *comment = GetComment(index, RelationRelationId, 0);
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	for (int attnum = 1;
+		 HeapTupleIsValid(tuple = SearchSysCache2(ATTNUM,
+												  ObjectIdGetDatum(index),
+												  Int16GetDatum(attnum)));
+		 attnum++)
+	{
+		bool		isnull;
+		int			target;
+
+		/* not set is -1 to PostgreSQL 16, and NULL from 17 on */
+		target = DatumGetInt16(SysCacheGetAttr(ATTNUM, tuple,
+											   Anum_pg_attribute_attstattarget,
+											   &isnull));
+		if (!isnull && target >= 0)
+			add_statement(script,
+						  psprintf("ALTER INDEX %s ALTER COLUMN %d SET STATISTICS %d",
+								   name, attnum, target));
+		ReleaseSysCache(tuple);
+	}
+	foreach(lc, getAutoExtensionsOfObject(RelationRelationId, index))
+	{
+		char	   *extension = get_extension_name(lfirst_oid(lc));
+
+		if (extension)
+			add_statement(script, psprintf("ALTER INDEX %s DEPENDS ON EXTENSION %s",
+										   name, quote_identifier(extension)));
+	}
+	if (comment)
+		add_statement(script, psprintf("COMMENT ON INDEX %s IS %s", name,
+									   quote_literal_cstr(comment)));
+}
+
+/*
+ * CREATE INDEX of an existing index with the word that keeps it from blocking
+ * writers; NULL if its table is locked just now: printing expressions opens
+ * the table.
+ */
+static char *
+existing_ddl(Oid index)
+{
+	Oid			table = IndexGetRelation(index, true);
+	char	   *name = get_rel_name(index);
+	char	   *ddl = NULL;
+	size_t		before = strlen("CREATE INDEX ");
+
+	if (!OidIsValid(table) || name == NULL ||
+		!ConditionalLockRelationOid(table, AccessShareLock))
+		return NULL;
+	if (SearchSysCacheExists1(INDEXRELID, ObjectIdGetDatum(index)))
+		ddl = pg_get_indexdef_string(index);
+	UnlockRelationOid(table, AccessShareLock);
+	if (ddl == NULL)
+		return NULL;
+	if (strncmp(ddl, "CREATE UNIQUE ", 14) == 0)
+		before = strlen("CREATE UNIQUE INDEX ");
+	if (get_rel_relkind(index) == RELKIND_INDEX)
+		return psprintf("%.*sCONCURRENTLY %s", (int) before, ddl, ddl + before);
+	before += strlen(quote_identifier(name)) + strlen(" ON ");
+	return psprintf("%.*sONLY %s", (int) before, ddl, ddl + before);
+}
+
+char *
+glperf_index_undo(Oid index)
+{
+	StringInfoData script;
+	List	   *tree = get_rel_relkind(index) == RELKIND_PARTITIONED_INDEX ?
+	find_all_inheritors(index, NoLock, NULL) : list_make1_oid(index);
+	ListCell   *lc;
+
+	initStringInfo(&script);
+	foreach(lc, tree)
+	{
+		Oid			member = lfirst_oid(lc);
+		char	   *ddl = existing_ddl(member);
+		char	   *name;
+		Oid			parent;
+
+		if (ddl == NULL)
+			return NULL;
+		name = glperf_qualified_name(member);
+		add_statement(&script, ddl);
+		add_decorations(&script, member, name);
+		parent = member == index || !get_rel_relispartition(member) ?
+			InvalidOid : get_partition_parent(member, true);
+		if (OidIsValid(parent))
+			add_statement(&script,
+						  psprintf("ALTER INDEX %s ATTACH PARTITION %s",
+								   glperf_qualified_name(parent), name));
+	}
+	return script.data;
 }

@@ -142,6 +142,16 @@ extern List *glperf_index_def_steps(const GlperfIndexDef *def);
 /* DROP INDEX CONCURRENTLY (or DROP INDEX for a partition tree). */
 extern char *glperf_index_def_undo(const GlperfIndexDef *def);
 
+/*
+ * glperf_index_undo -- what would bring back an index that exists
+ *
+ * Statements separated by ";\n", to be run one by one outside a transaction
+ * block: with its parts, if it is partitioned, and with comments, statistics
+ * targets and dependencies on extensions.  NULL if a table is locked just now;
+ * no lock is waited for.
+ */
+extern char *glperf_index_undo(Oid index);
+
 /* SELECT that returns the rows which the predicate keeps. */
 extern char *glperf_index_def_predicate_query(const GlperfIndexDef *def);
 

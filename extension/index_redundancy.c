@@ -20,6 +20,7 @@
 
 #include "catalog/pg_am.h"
 #include "catalog/pg_index.h"
+#include "executor/spi.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
@@ -29,7 +30,10 @@
 
 #include "index_catalog.h"
 
-/* Key i of x and key j of y hold the same values, in the same order. */
+/*
+ * Key i of x and key j of y hold the same values, in the same order, and y's
+ * statistics of them are as good.
+ */
 static bool
 same_key(const GlperfIndex *x, int i, const GlperfIndex *y, int j)
 {
@@ -38,7 +42,9 @@ same_key(const GlperfIndex *x, int i, const GlperfIndex *y, int j)
 		x->opcintype[i] != y->opcintype[j] ||
 		x->collation[i] != y->collation[j])
 		return false;
-	return x->attnum[i] != 0 || equal(x->expression[i], y->expression[j]);
+	return x->attnum[i] != 0 ||
+		(equal(x->expression[i], y->expression[j]) &&
+		 y->target[j] >= x->target[i]);
 }
 
 /* Column attnum is in y, as a key or included, first natts columns. */
@@ -395,6 +401,48 @@ glperf_index_needed_by(const GlperfIndex *index, GlperfIndex **siblings,
 			return fk;
 	}
 	return NULL;
+}
+
+void
+glperf_index_find_disturbed(List *indexes)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute("SELECT c.oid, pg_catalog.max(r.applied_at)"
+					" FROM glperf.recommendation r"
+					" JOIN pg_catalog.pg_namespace n"
+					" ON n.nspname = r.schema_name"
+					" JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid"
+					" AND c.relname = r.table_name"
+					" WHERE r.applied_at IS NOT NULL"
+					" AND (r.action IN ('replace', 'merge')"
+					" OR r.action = 'drop' AND r.reasons[1]"
+					" IN ('duplicate', 'covered', 'prefix'))"
+					" GROUP BY c.oid", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read glperf.recommendation");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		Oid			table = DatumGetObjectId(SPI_getbinval(row, desc, 1,
+														   &isnull));
+		TimestampTz when = DatumGetTimestampTz(SPI_getbinval(row, desc, 2,
+															 &isnull));
+		ListCell   *lc;
+
+		foreach(lc, indexes)
+		{
+			GlperfIndex *index = lfirst(lc);
+
+			if (index->table != table)
+				continue;
+			index->disturbed = Max(index->disturbed, when);
+			if (index->root)
+				index->root->disturbed = Max(index->root->disturbed, when);
+		}
+	}
+	SPI_finish();
 }
 
 /* Indexes that are judged as if they existed; see glperf_index_suppose(). */

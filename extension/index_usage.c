@@ -34,16 +34,14 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/ruleutils.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "index_catalog.h"
+#include "index_def.h"
 #include "replica_usage.h"
 
 /* What the verdicts are judged by. */
@@ -88,7 +86,8 @@ evidence_since(const GlperfIndex *index, const GlperfUsageLimits *limits)
 	if (limits->since == 0 ||
 		(index->replicas.reports > 0 && index->replicas.since == 0))
 		return 0;
-	return Max(Max(limits->since, index->created), index->replicas.since);
+	return Max(Max(limits->since, index->created),
+			   Max(index->replicas.since, index->disturbed));
 }
 
 /* For how long, in seconds. */
@@ -132,14 +131,22 @@ is_idle(const GlperfIndex *index, const GlperfUsageLimits *limits)
 		idle_seconds(index, limits) >= limits->min_evidence_s;
 }
 
-/* Unscanned, and nothing else speaks for it. */
+/* Unscanned, here and on every other node. */
+static bool
+is_known_idle(const GlperfIndex *index, const GlperfUsageLimits *limits)
+{
+	return index->replicas.missing == NULL && is_idle(index, limits);
+}
+
+/* Unscanned, and nothing else speaks for it; a part goes with the whole. */
 static bool
 is_droppable_as_unused(const GlperfIndex *index,
 					   const GlperfUsageLimits *limits)
 {
+	if (index->root != NULL)
+		index = index->root;
 	return index->guard == NULL && index->valid && !index->unique &&
-		!index->has_expression && index->replicas.missing == NULL &&
-		is_idle(index, limits);
+		!index->has_expression && is_known_idle(index, limits);
 }
 
 /* The extension that the index's table belongs to, as a reason; or NULL. */
@@ -253,15 +260,24 @@ find_redundant(GlperfIndex **indexes, int n, const GlperfUsageLimits *limits)
 	} while (changed);
 }
 
-/* The wider index is no real substitute for one in use. */
-static bool
-is_too_large(const GlperfIndex *index, const GlperfUsageLimits *limits)
+/*
+ * Why a redundant index is no burden but a help, as long as it is not known to
+ * be idle; NULL if it is just redundant.
+ */
+static char *
+worth_keeping(const GlperfIndex *index, const GlperfUsageLimits *limits)
 {
 	const GlperfIndex *other = index->covered_by;
 
-	return index->cover != GLPERF_COVER_EXACT && all_scans(index) > 0 &&
-		limits->prefix_ratio > 0 &&
-		other->bytes > limits->prefix_ratio * index->bytes;
+	if (is_known_idle(index, limits))
+		return NULL;
+	if (index->cover != GLPERF_COVER_EXACT && limits->prefix_ratio > 0 &&
+		other->bytes > limits->prefix_ratio * index->bytes)
+		return psprintf("it is %.1f times as large, so keeping both may be right",
+						other->bytes / (double) Max(index->bytes, 1));
+	if (index->tablespace != other->tablespace)
+		return "it is in another tablespace, so keeping both may be right";
+	return NULL;
 }
 
 /* Verdict of an index that another one covers. */
@@ -270,6 +286,7 @@ judge_redundant(GlperfIndex *index, const GlperfUsageLimits *limits)
 {
 	GlperfIndex *other = index->covered_by;
 	const char *name = quote_identifier(other->index_name);
+	char	   *keep = worth_keeping(index, limits);
 	char	   *numbers;
 
 	numbers = psprintf("%lld against %lld scans, %s against %s",
@@ -296,12 +313,13 @@ judge_redundant(GlperfIndex *index, const GlperfUsageLimits *limits)
 									 name, numbers);
 			break;
 	}
-	index->drop = !is_too_large(index, limits);
-	other->covers_other = other->covers_other || index->drop;
-	if (!index->drop)
-		index->reason = psprintf("%s; it is %.1f times as large, so keeping both may be right",
-								 index->reason,
-								 other->bytes / (double) Max(index->bytes, 1));
+	index->drop = keep == NULL;
+	if (keep != NULL)
+		index->reason = psprintf("%s; %s", index->reason, keep);
+	else if (other->root != NULL)
+		other->root->covers_other = true;
+	else
+		other->covers_other = true;
 }
 
 /* Verdict of an index that queries cannot use. */
@@ -418,6 +436,11 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 		index->reason = psprintf("not scanned here, but standby %s has not told what it scans",
 								 index->replicas.missing);
 	}
+	else if (!idle && evidence_since(index, limits) == 0)
+	{
+		index->verdict = "unknown";
+		index->reason = "not scanned, but since when scans are counted is not known";
+	}
 	else if (!idle)
 	{
 		index->verdict = "unknown";
@@ -439,10 +462,9 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 	}
 }
 
-/* Judge the n indexes of one table. */
+/* Judge those of the n indexes of one table that others make superfluous. */
 static void
-judge_table(GlperfIndex **indexes, int n, List *fks,
-			const GlperfUsageLimits *limits)
+judge_by_others(GlperfIndex **indexes, int n, const GlperfUsageLimits *limits)
 {
 	find_redundant(indexes, n, limits);
 	for (int i = 0; i < n; i++)
@@ -453,6 +475,13 @@ judge_table(GlperfIndex **indexes, int n, List *fks,
 			judge_redundant(indexes[i], limits);
 		withdraw_refused_drop(indexes[i]);
 	}
+}
+
+/* Judge the others. */
+static void
+judge_rest(GlperfIndex **indexes, int n, List *fks,
+		   const GlperfUsageLimits *limits)
+{
 	for (int i = 0; i < n; i++)
 	{
 		if (indexes[i]->verdict != NULL)
@@ -469,7 +498,21 @@ fk_table(const ListCell *cell)
 	return ((const GlperfForeignKey *) lfirst(cell))->table;
 }
 
-/* Judge all indexes, table by table. */
+/* The end of the indexes of one table, which begin at first. */
+static int
+end_of_table(GlperfIndex **all, int n, int first)
+{
+	int			end = first + 1;
+
+	while (end < n && all[end]->table == all[first]->table)
+		end++;
+	return end;
+}
+
+/*
+ * Judge all indexes, table by table.  What a redundant one relies on may be
+ * part of an index of another table, so those come first everywhere.
+ */
 static void
 judge_all(List *indexes, const GlperfUsageLimits *limits)
 {
@@ -478,50 +521,32 @@ judge_all(List *indexes, const GlperfUsageLimits *limits)
 	List	   *fks = glperf_foreign_key_list();
 	ListCell   *fk = list_head(fks);
 	int			i = 0;
+	int			end;
 	ListCell   *lc;
 
 	/* both lists are in the order of tables */
 	foreach(lc, indexes)
 		all[i++] = lfirst(lc);
-	for (int first = 0; first < n;)
+	for (int first = 0; first < n; first = end)
+	{
+		end = end_of_table(all, n, first);
+		judge_by_others(all + first, end - first, limits);
+		CHECK_FOR_INTERRUPTS();
+	}
+	for (int first = 0; first < n; first = end)
 	{
 		Oid			table = all[first]->table;
 		List	   *own = NIL;
-		int			end = first + 1;
 
-		while (end < n && all[end]->table == table)
-			end++;
+		end = end_of_table(all, n, first);
 		for (; fk != NULL && fk_table(fk) <= table; fk = lnext(fks, fk))
 		{
 			if (fk_table(fk) == table)
 				own = lappend(own, lfirst(fk));
 		}
-		judge_table(all + first, end - first, own, limits);
-		first = end;
+		judge_rest(all + first, end - first, own, limits);
 		CHECK_FOR_INTERRUPTS();
 	}
-}
-
-/*
- * The statement that brings the index back, or NULL if its table is locked
- * just now: printing expressions opens the table.
- */
-static char *
-undo_ddl(const GlperfIndex *index)
-{
-	char	   *ddl = NULL;
-	const char *words = index->unique ? "CREATE UNIQUE INDEX " :
-	"CREATE INDEX ";
-
-	if (!ConditionalLockRelationOid(index->table, AccessShareLock))
-		return NULL;
-	if (SearchSysCacheExists1(INDEXRELID, ObjectIdGetDatum(index->oid)))
-		ddl = pg_get_indexdef_string(index->oid);
-	UnlockRelationOid(index->table, AccessShareLock);
-	if (ddl == NULL || index->partitioned ||
-		strncmp(ddl, words, strlen(words)) != 0)
-		return ddl;
-	return psprintf("%sCONCURRENTLY %s", words, ddl + strlen(words));
 }
 
 /* Emit the row of one index. */
@@ -543,7 +568,7 @@ store_index(ReturnSetInfo *rsinfo, GlperfIndex *index,
 	}
 	if (index->drop && limits->with_undo)
 	{
-		undo = undo_ddl(index);
+		undo = glperf_index_undo(index->oid);
 		if (undo == NULL)
 			index->reason = psprintf("%s; its table is locked just now, so the statement that would bring it back is not shown",
 									 index->reason);
@@ -618,6 +643,7 @@ glperf_index_usage(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	indexes = glperf_index_list(true);
 	glperf_index_find_builds(indexes);
+	glperf_index_find_disturbed(indexes);
 	replicas = glperf_replicas_read(PG_ARGISNULL(3) ? NULL :
 									PG_GETARG_ARRAYTYPE_P(3),
 									PG_ARGISNULL(4) ? get_float8_infinity() :

@@ -124,7 +124,10 @@ time_column(HeapTuple row, TupleDesc desc, int column)
 	return null ? 0 : DatumGetTimestampTz(value);
 }
 
-/* Keep one row of glperf.replica_usage. */
+/*
+ * Keep one row of glperf.replica_usage.  One that is too old counts for nothing
+ * but the node, which may be away for maintenance and come back.
+ */
 static void
 add_report(GlperfReplicas *replicas, HeapTuple row, TupleDesc desc)
 {
@@ -137,6 +140,11 @@ add_report(GlperfReplicas *replicas, HeapTuple row, TupleDesc desc)
 
 	if (!null)
 		add_nodes(replicas, DatumGetArrayTypeP(standbys), false);
+	if (!DatumGetBool(SPI_getbinval(row, desc, 9, &null)))
+	{
+		(void) node_number(replicas, SPI_getvalue(row, desc, 1));
+		return;
+	}
 	report = MemoryContextAllocZero(replicas->context, sizeof(Report));
 	report->node = node_number(replicas, SPI_getvalue(row, desc, 1));
 	report->scans = DatumGetInt64(SPI_getbinval(row, desc, 4, &null));
@@ -173,10 +181,14 @@ glperf_replicas_read(ArrayType *attached, double max_age_s)
 		elog(ERROR, "SPI_connect failed");
 	args[0] = Float8GetDatum(max_age_s);
 	if (SPI_execute_with_args("SELECT node, schema_name, index_name, scans,"
-							  " last_used_at, since_at, reported_at, standbys"
-							  " FROM glperf.replica_usage"
-							  " WHERE extract(epoch FROM"
+							  " last_used_at, since_at, reported_at, standbys,"
+							  " extract(epoch FROM"
 							  " clock_timestamp() - reported_at) <= $1"
+							  " FROM glperf.replica_usage"
+							  " WHERE reported_at >= now() - coalesce("
+							  " (SELECT make_interval(secs => t.critical)"
+							  " FROM glperf.threshold t"
+							  " WHERE t.id = 'replica_report'), '0')"
 							  " ORDER BY node",
 							  1, types, args, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read glperf.replica_usage");

@@ -224,7 +224,7 @@ GLPERF_THRESHOLD("report_age", 300, 86400, "above", "s", "postgres",
 				 "age of a value that the application reported, above which it is unknown; above the critical limit it is forgotten")
 GLPERF_THRESHOLD("replica_report", 172800, 2592000, "above", "s", "postgres",
 				 NULL,
-				 "age of what was reported about the use of indexes on another node, above which it counts for nothing; above the critical limit it is forgotten")
+				 "age of what was reported about the use of indexes on another node, above which it counts for nothing, and the node as one that has not told; above the critical limit both are forgotten")
 GLPERF_THRESHOLD("wraparound", 50, 75, "above", "%", "postgres",
 				 NULL,
 				 "age of the oldest transaction id as a share of the 2^31 at which the server refuses writes")

@@ -97,11 +97,17 @@ SELECT ddl, try(ddl) FROM unnest(ARRAY[
 -- needed by something else
 SELECT try('CREATE INDEX old ON jobs (agent)', 'ALTER TABLE jobs CLUSTER ON old') AS clustered;
 SELECT try('CREATE UNIQUE INDEX old ON jobs (id)', 'ALTER TABLE jobs REPLICA IDENTITY USING INDEX old') AS identity;
+-- somebody has said that it is to stay
+SELECT try('CREATE INDEX old ON jobs (agent)', 'INSERT INTO glperf.recommendation
+	(name, action, schema_name, table_name, index_name, ddl, state)
+VALUES (''drop replace_test.old'', ''drop'', ''replace_test'', ''jobs'', ''old'', '''', ''dismissed'')') AS dismissed;
 -- a table that belongs to an extension
 SELECT try('CREATE INDEX old ON jobs (agent)', 'ALTER EXTENSION glperf ADD TABLE jobs') AS of_extension;
--- much smaller than what would take its place, and in use
+-- much smaller than what would take its place: idle, not known to be, in use
+SELECT try('CREATE INDEX old ON jobs (agent)', 'UPDATE glperf.threshold t SET warning = v.w
+FROM (VALUES (''index_prefix_size'', 1.01), (''index_evidence'', 0)) v(id, w) WHERE t.id = v.id') AS idle;
 SELECT try('CREATE INDEX old ON jobs (agent)',
-	'UPDATE glperf.threshold SET warning = 1.01 WHERE id = ''index_prefix_size''') AS unscanned;
+	'UPDATE glperf.threshold SET warning = 1.01 WHERE id = ''index_prefix_size''') AS unknown;
 CREATE INDEX old ON jobs (agent);
 SET enable_seqscan = off;
 SELECT count(*) FROM jobs WHERE agent = 'agent 9';

@@ -75,10 +75,16 @@ AS $$
 		(SELECT stats_reset FROM pg_stat_database
 		 WHERE datname = current_database()),
 		(SELECT stats_reset FROM pg_stat_bgwriter),
-		(SELECT stats_reset FROM pg_stat_wal));
+		(SELECT stats_reset FROM pg_stat_wal))
+	WHERE current_setting('track_counts')::bool AND NOT EXISTS (
+		SELECT FROM pg_db_role_setting s
+		WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d
+									WHERE d.datname = current_database()))
+			AND EXISTS (SELECT FROM unnest(s.setconfig) c
+				WHERE lower(c) ~ '^track_counts=(f|n|0|of)'));
 $$;
 COMMENT ON FUNCTION counters_since() IS
-'Since when the statistics of this database say anything. A crash empties them and leaves pg_stat_database.stats_reset NULL, but stamps the cluster-wide statistics: so the latest of all reset stamps.';
+'Since when the statistics of this database say anything. A crash empties them and leaves pg_stat_database.stats_reset NULL, but stamps the cluster-wide statistics: so the latest of all reset stamps. NULL, unknown, while track_counts is off, for everybody or for a role or database: then scans are missing.';
 
 CREATE FUNCTION standby_names() RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 2
@@ -141,7 +147,7 @@ COMMENT ON COLUMN index_usage.index_name IS 'Name of the index.';
 COMMENT ON COLUMN index_usage.size_bytes IS 'Size of the index in bytes; of a partitioned index, the sum of its parts.';
 COMMENT ON COLUMN index_usage.scans IS 'Index scans on this node since evidence_since_at (also those of the planner and of EXPLAIN, which look up a column''s extremes).';
 COMMENT ON COLUMN index_usage.tuples_read IS 'Index entries returned by those scans.';
-COMMENT ON COLUMN index_usage.evidence_since_at IS 'Since when the counters are known to cover this index: the latest of all resets of statistics, of the last crash, and of the creation of the index''s file, here and on the nodes that have reported. NULL if unknown.';
+COMMENT ON COLUMN index_usage.evidence_since_at IS 'Since when the counters are known to cover this index: the latest of all resets of statistics, of the last crash, of the creation of the index''s file, here and on the nodes that have reported, and of what glperf.recommendation knows to have dropped a redundant index of the same table, whose work this one may do since. NULL if unknown.';
 COMMENT ON COLUMN index_usage.evidence_s IS 'Seconds from evidence_since_at until now; NULL if unknown.';
 COMMENT ON COLUMN index_usage.is_unique IS 'The index keeps its columns unique.';
 COMMENT ON COLUMN index_usage.is_constraint IS 'The index enforces a primary key, unique or exclusion constraint.';
@@ -150,11 +156,11 @@ COMMENT ON COLUMN index_usage.verdict IS 'used; unused: not scanned for as long 
 COMMENT ON COLUMN index_usage.reason IS 'Why the verdict is what it is.';
 COMMENT ON COLUMN index_usage.covered_by IS 'The index that makes this one redundant; NULL if none does. It is never offered for dropping itself.';
 COMMENT ON COLUMN index_usage.drop_ddl IS 'Statement that drops the index; NULL unless that is advised. To be run outside a transaction block.';
-COMMENT ON COLUMN index_usage.undo_ddl IS 'Statement that brings the index back; NULL unless drop_ddl is set, or if the table is locked just now.';
+COMMENT ON COLUMN index_usage.undo_ddl IS 'Statements that bring the index back, with its parts, comment, statistics targets and dependence on extensions, separated by semicolon and newline, to be run one by one outside a transaction block; NULL unless drop_ddl is set, or if the table is locked just now.';
 COMMENT ON COLUMN index_usage.last_scan_at IS 'Last scan on this node or one that has reported; NULL: none, or not known (before PostgreSQL 16).';
 COMMENT ON COLUMN index_usage.replica_scans IS 'Scans on other nodes, as reported with glperf.report_replica_usage(); NULL: none has reported lately.';
 COMMENT ON COLUMN index_usage.hit_ratio IS 'Share (0 to 1) of the index''s block reads on this node answered by shared buffers since evidence_since_at; NULL if none was read. Not judged.';
-COMMENT ON COLUMN index_usage.replicas_missing IS 'Standbys that have not reported what they scan, so that an index which is idle here cannot be called unused; NULL: none.';
+COMMENT ON COLUMN index_usage.replicas_missing IS 'Standbys that have not reported what they scan, so that an index which is idle here cannot be called unused; NULL: none. One that has once reported is missed until its reports are forgotten (critical limit of threshold replica_report), attached or not; if it is gone for good: DELETE FROM glperf.replica_usage WHERE node = its name.';
 
 CREATE FUNCTION foreign_key_report(
 	OUT schema_name text, OUT table_name text, OUT constraint_name text,

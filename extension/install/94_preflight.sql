@@ -181,6 +181,20 @@ $$;
 COMMENT ON FUNCTION preflight_replication(int8) IS
 'Whether the WAL of an index of this size would make replication worse: standbys behind by more than threshold replication_lag, slots that are about to be lost.';
 
+CREATE FUNCTION preflight_drop(schema_name text, index_name text,
+	OUT check_id text, OUT status text, OUT message text)
+RETURNS SETOF record
+LANGUAGE sql STABLE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT 'drop_offer', CASE WHEN u.drop_ddl IS NULL THEN 'refuse' ELSE 'ok' END,
+	format('%I is not to be dropped any more: %s', u.index_name, u.reason)
+FROM glperf.index_usage u
+WHERE u.schema_name = $1 AND u.index_name = $2
+$$;
+COMMENT ON FUNCTION preflight_drop(text, text) IS
+'Whether glperf.index_usage still offers to drop an index: what made it superfluous may have gone since the advice was given, or somebody may have used it.';
+
 CREATE FUNCTION apply_preflight(step text, size_bytes int8, max_wait_s float8,
 	OUT check_id text, OUT status text, OUT message text)
 RETURNS SETOF record
@@ -188,7 +202,7 @@ LANGUAGE sql VOLATILE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$
 WITH target AS MATERIALIZED (
-	SELECT t.command, t.schema_name,
+	SELECT t.command, t.schema_name, t.index_name,
 		CASE WHEN t.command = 'create index' THEN t.table_name
 			ELSE r.relname::text END AS table_name,
 		-- of a rebuild it is what that frees, and what is there bounds it
@@ -210,13 +224,16 @@ SELECT p.* FROM target t, glperf.preflight_table(t.schema_name, t.table_name,
 UNION ALL
 SELECT p.* FROM target t, glperf.preflight_replication(t.size_bytes) p
 WHERE t.command <> 'drop index'
+UNION ALL
+SELECT p.* FROM target t, glperf.preflight_drop(t.schema_name, t.index_name) p
+WHERE t.command = 'drop index'
 $$;
 COMMENT ON FUNCTION apply_preflight(text, int8, float8) IS
-'What glperf-advisor --apply asks before it runs a step that builds, rebuilds or drops an index CONCURRENTLY; no rows for other steps. size_bytes: expected size of the index; of one that is rebuilt its own size counts. status: ok, warning, refuse (do not run it now) or unknown. check_id: disk_space, wal_space, table_busy, old_transaction, prepared_transaction, replica_lag, replica_slot.';
+'What glperf-advisor --apply asks before it runs a step that builds, rebuilds or drops an index CONCURRENTLY; no rows for other steps. size_bytes: expected size of the index; of one that is rebuilt its own size counts. status: ok, warning, refuse (do not run it now) or unknown. check_id: disk_space, wal_space, table_busy, old_transaction, prepared_transaction, replica_lag, replica_slot, drop_offer.';
 
 REVOKE ALL ON FUNCTION volume_space(oid), preflight_space(int8),
 	preflight_table(text, text, bool, float8), preflight_replication(int8),
-	apply_preflight(text, int8, float8) FROM PUBLIC;
+	preflight_drop(text, text), apply_preflight(text, int8, float8) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION volume_space(oid), preflight_space(int8),
 	preflight_table(text, text, bool, float8), preflight_replication(int8),
-	apply_preflight(text, int8, float8) TO pg_monitor;
+	preflight_drop(text, text), apply_preflight(text, int8, float8) TO pg_monitor;
