@@ -34,6 +34,8 @@ SELECT glperf.verdict('slow_query_mean', 60);
 UPDATE glperf.threshold SET warning = NULL, critical = NULL
 WHERE id = 'cpu' RETURNING id, warning, critical, edited;
 SELECT glperf.verdict('cpu', 99);
+UPDATE glperf.threshold SET warning = NULL
+WHERE id = 'memory' RETURNING id, warning, critical, edited;
 
 -- an upgrade keeps them, and puts back what is not an edit
 SELECT glperf.threshold_refresh() = count(*) AS complete

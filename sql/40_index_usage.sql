@@ -325,6 +325,27 @@ ALTER TABLE c63 DROP COLUMN a;
 ALTER TABLE c63 ADD COLUMN a int;
 CREATE INDEX c63_b ON c63 (b);
 CREATE INDEX c63_a ON c63 (a);
+-- of several that would do, the one that is most like it
+CREATE TABLE c75 (a int, b int);
+CREATE UNIQUE INDEX c75_unique ON c75 (a);
+CREATE INDEX c75_plain ON c75 (a);
+CREATE INDEX c75_wide ON c75 (a, b);
+INSERT INTO expected VALUES
+	('c75_plain', 'duplicate', 'c75_unique', 'rather than a prefix of the wide one');
+-- conditions on the leading column that do not bound a scan of it
+CREATE TABLE c76 (d text);
+CREATE INDEX c76_full ON c76 (d COLLATE "C");
+CREATE INDEX c76_part ON c76 (d COLLATE "C") WHERE d COLLATE "POSIX" > 'm';
+CREATE TABLE c77 (a int);
+CREATE INDEX c77_full ON c77 (a);
+CREATE INDEX c77_all ON c77 (a) WHERE a > ALL ('{5,9}');
+-- other access methods: included columns and conditions count as well
+CREATE TABLE c78 (p point, a int);
+CREATE INDEX c78_p ON c78 USING gist (p);
+CREATE INDEX c78_p_a ON c78 USING gist (p) INCLUDE (a);
+CREATE TABLE c79 (arr int[], a int);
+CREATE INDEX c79_full ON c79 USING gin (arr);
+CREATE INDEX c79_part ON c79 USING gin (arr) WHERE a > 5;
 -- temporary tables vanish by themselves
 CREATE TEMP TABLE c64 (a int);
 CREATE INDEX c64_old ON c64 (a);
@@ -481,7 +502,16 @@ CREATE TABLE u8_2 PARTITION OF u8 FOR VALUES FROM (500) TO (2000);
 INSERT INTO u8 SELECT g, g FROM generate_series(1, 1000) g;
 CREATE INDEX u8_a ON u8 (a);
 CREATE INDEX u8_b ON u8 (b);
-ANALYZE u, u4, u5, u6, u7, u8;
+-- a twin is one, however bloated
+CREATE TABLE u9 (a int);
+INSERT INTO u9 SELECT g FROM generate_series(1, 3000) g;
+CREATE INDEX u9_bloated ON u9 (a) WITH (fillfactor = 10);
+-- a wide one that stays for its expression takes the narrow one's place, unused
+CREATE TABLE u10 (d text, a int);
+INSERT INTO u10 SELECT g, g FROM generate_series(1, 1000) g;
+CREATE INDEX u10_lower ON u10 (lower(d));
+CREATE INDEX u10_lower_a ON u10 (lower(d), a);
+ANALYZE u, u4, u5, u6, u7, u8, u9, u10;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 SELECT b FROM u WHERE a = 7;
@@ -495,6 +525,16 @@ DROP INDEX u7_a;
 SELECT length(b) FROM u7 WHERE a = 8;
 ROLLBACK;
 SELECT b FROM u8 WHERE a = 700;
+SELECT a FROM u9 WHERE a = 7;
+CREATE INDEX u9_slim ON u9 (a);
+BEGIN;
+DROP INDEX u9_bloated;
+SELECT a FROM u9 WHERE a = 7;
+ROLLBACK;
+BEGIN;
+DROP INDEX u10_lower_a;
+SELECT a FROM u10 WHERE lower(d) = '7';
+ROLLBACK;
 RESET enable_seqscan;
 RESET enable_bitmapscan;
 CREATE INDEX u4_ab ON u4 (a, b);
@@ -645,6 +685,8 @@ CREATE INDEX few_many ON few (many);
 CREATE INDEX few_nulls ON few (nulls);
 CREATE INDEX few_fk ON few (fk);
 CREATE INDEX few_idle ON few ((flag IS NULL));
+CREATE INDEX few_cluster ON few ((many % 2));	-- CLUSTER needs it
+ALTER TABLE few CLUSTER ON few_cluster;
 ANALYZE few;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
@@ -657,6 +699,7 @@ BEGIN
 		PERFORM id FROM few WHERE many = i;
 		PERFORM id FROM few WHERE nulls = 0;
 		PERFORM id FROM few WHERE fk = 1;
+		PERFORM id FROM few WHERE many % 2 = 1;
 	END LOOP;
 END $$;
 SELECT pg_stat_force_next_flush();

@@ -53,6 +53,9 @@ CREATE INDEX ON c13 (c, a, b) WHERE a IS NOT NULL AND c IS NOT NULL;
 -- a unique index on part of it leaves one row to look at
 CREATE TABLE c14 (a int UNIQUE, b int,
 				  FOREIGN KEY (a, b) REFERENCES p (x, y));
+CREATE TABLE c37 (a int, b int, c int, UNIQUE (a, c),
+				  FOREIGN KEY (a, b) REFERENCES p (x, y));
+INSERT INTO expected VALUES ('c37', 'a, b', 'unique only with a stranger');
 -- other access methods
 CREATE TABLE c15 (a int REFERENCES p);
 CREATE INDEX ON c15 USING hash (a);

@@ -73,6 +73,11 @@ is($far->safe_psql('postgres', 'SELECT glperf.node_name()'), 'far',
 is($near->safe_psql('postgres', 'SELECT * FROM glperf.standby_names()'),
 	'far', 'and behind another standby');
 
+is($far->safe_psql('postgres', q{
+SELECT verdict, drop_ddl IS NULL, undo_ddl IS NULL, reason ~ 'on this standby; indexes are dropped on the primary'
+FROM glperf.index_usage WHERE index_name = 't_nowhere'}), 'unused|t|t|t',
+	'nothing is offered for dropping where nothing can be dropped');
+
 is(verdicts(), 't_nowhere unknown "near", t_there unknown "near"',
 	'nothing is known while the standby has not told');
 is($primary->safe_psql('postgres', q{

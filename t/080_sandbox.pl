@@ -26,6 +26,8 @@ CREATE EXTENSION glperf;
 CREATE ROLE mallory LOGIN;
 CREATE ROLE watch LOGIN IN ROLE pg_monitor;
 CREATE ROLE signaller LOGIN IN ROLE pg_signal_backend;
+CREATE ROLE programmer LOGIN IN ROLE pg_execute_server_program;
+CREATE ROLE file_writer LOGIN IN ROLE pg_write_server_files;
 CREATE SCHEMA app;
 GRANT USAGE, CREATE ON SCHEMA app TO PUBLIC;
 CREATE TABLE app.job (id int PRIMARY KEY, agent int, note text);
@@ -228,6 +230,15 @@ my $t0 = time;
 is(outcomes($two), "t\nnot analysable|planning took longer than 5 s\nadvised|",
 	'a function that never returns is given up');
 cmp_ok(time - $t0, '<', 60, 'in time');
+
+# Failure proved: only superusers are kept from running others' code.
+foreach my $role ('signaller', 'programmer', 'file_writer')
+{
+	like(outcomes(qq{[{"query": "SELECT * FROM app.job WHERE agent = app.evil_mallory()", "role": "$role"}]}),
+		qr/^not analysable\|calls function app.evil_mallory\(\), .* "$role"$/m,
+		"nobody's code runs with the rights of $role");
+}
+
 trap('mallory', undef, 'LOOP END LOOP');
 my ($ret, $out, $err) = $node->psql('postgres', q{
 SET ROLE mallory;

@@ -65,6 +65,22 @@ CREATE TABLE app.big AS SELECT (random() * 5000)::int AS a, (random() * 40)::int
 VACUUM ANALYZE app.big;});
 is($node->safe_psql('postgres', $size), $node->safe_psql('postgres', $size), 'the same size every time');
 
+# Steps that small tables do not show: a hash index grows by quarters of a power
+# of two, and a GIN index that exceeds the memory of its build is less full.
+foreach my $big ([ 'hash (a)', 200000 ], [ 'gin (b)', 60000 ])
+{
+	my ($using, $rows) = @$big;
+	my ($estimated, $real) = split /\|/, (split /\n/, $node->safe_psql('postgres', qq{
+CREATE TABLE app.steps AS SELECT i AS a, ARRAY[md5(i::text), md5((i + 0.5)::text)] AS b FROM generate_series(1, $rows) i;
+VACUUM ANALYZE app.steps;
+SET maintenance_work_mem = '1MB';
+CREATE TEMP TABLE estimated AS SELECT size_bytes[1] AS bytes FROM glperf.whatif('SELECT 1', ARRAY['CREATE INDEX ON app.steps USING $using']);
+CREATE INDEX steps_real ON app.steps USING $using;
+SELECT bytes, pg_relation_size('app.steps_real') FROM estimated;
+DROP TABLE app.steps;}))[-1];
+	cmp_ok(abs($estimated / $real - 1), '<', 0.15, "$using of $rows rows: $estimated against $real bytes");
+}
+
 # Nothing but blocks of the sample is read.
 my $read = $node->safe_psql('postgres', qq{SET glperf.size_sample_pages = 100; EXPLAIN (ANALYZE, BUFFERS, SUMMARY off, TIMING off) $size});
 my ($hit) = $read =~ /Execution.*|shared hit=(\d+)/ ? ($1 || 0) : 0;

@@ -398,6 +398,7 @@ test_traps(void)
 {
 	TestProblem *t;
 	GlperfSelection result;
+	double		limit[2] = {1.0, 1.0};
 
 	/* nothing to choose from */
 	t = make_problem(0, 0);
@@ -452,6 +453,15 @@ test_traps(void)
 	result = glperf_select(&t->p);
 	ok(*result.chosen == 2, "a candidate that another one covers is not chosen beside it");
 
+	/* what would be worth most together must not be together */
+	t = make_problem(1, 2);
+	add_plan(t, 0, 3, 0.1);
+	add_plan(t, 0, 1, 0.5);
+	bitset_add(&t->covers_set[1], 0);
+	t->p.covers = t->covers;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 1, "nor are both chosen by a move that offers them together");
+
 	/* upkeep above the gain */
 	t = make_problem(1, 1);
 	add_plan(t, 0, 1, 0.5);
@@ -487,6 +497,17 @@ test_traps(void)
 	ok(*result.chosen == 1 && fabs(result.gain - 40) < 1e-9,
 	   "a regression within the limit is weighed against the gain");
 
+	/* the limit may be each statement's own */
+	limit[1] = 1.6;
+	t->p.limit = limit;
+	t->p.max_regression = 0.1;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 1, "a statement's own limit counts where it is the wider one");
+	limit[1] = 1.2;
+	t->p.max_regression = 0.6;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 0, "and where it is the narrower one");
+
 	/* ties */
 	t = make_problem(1, 3);
 	add_plan(t, 0, 1, 0.5);
@@ -517,6 +538,8 @@ test_stopping(void)
 	double		before = 0;
 	bool		sane = true;
 	bool		reported = true;
+	bool		estimated = true;
+	bool		complete = false;
 	int			improved = 0;
 
 	t->p.budget = set_size(t, ~UINT64CONST(0)) / 3;
@@ -541,6 +564,22 @@ test_stopping(void)
 	ok(sane, "stopped at any moment: an allowed set, no worse than nothing");
 	ok(improved > 0, "what was found before the stop is kept");
 	ok(reported, "the bound holds for a search that was stopped");
+
+	/* stopped when there are only estimates yet */
+	t = make_problem(2, 1);
+	add_plan(t, 1, 1, 0.5);
+	t->p.ratio = test_asked_ratio;
+	t->p.bound = test_bound;
+	for (long n = 1; !complete; n++)
+	{
+		GlperfSelection result;
+
+		t->stop_after = n;
+		result = solve(t);
+		complete = result.complete;
+		estimated &= *result.chosen == 1;
+	}
+	ok(estimated, "what only estimates speak for is better than nothing");
 }
 
 /* Run everything and close the TAP stream. */
