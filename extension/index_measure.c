@@ -37,6 +37,9 @@
 /* Rows that are enough for the mean of what entries take. */
 #define SINGLE_ROWS		4000
 
+/* Bytes of an inner page's entry from which on it matters what is cut off. */
+#define WIDE_PIVOT		64
+
 /* Longest evaluation of expressions for one index, in ms. */
 #define EVALUATE_MS		500
 
@@ -291,16 +294,16 @@ tuple_bytes(uint32 data, bool nulls)
 	return MAXALIGN(head + data);
 }
 
-/* The index's entry for one row. */
+/* The first ncolumns columns of the index's entry for one row. */
 static void
-set_key(GlperfIndexRows *m, int row, GlperfSampledKey *key, uint32 *pivot)
+set_key(GlperfIndexRows *m, int row, int ncolumns, GlperfSampledKey *key)
 {
 	uint32		data = 0;
 	bool		nulls = false;
 	uint64		hash = list_length(m->sample->leaves) > 1 ?
 	m->sample->leaf[row] + 1 : 0;
 
-	for (int c = 0; c < m->def->ncolumns; c++)
+	for (int c = 0; c < ncolumns; c++)
 	{
 		const GlperfCell *cell = &m->columns[c]->cell[row];
 
@@ -309,8 +312,6 @@ set_key(GlperfIndexRows *m, int row, GlperfSampledKey *key, uint32 *pivot)
 		hash = hash_combine64(hash, cell->isnull ? 0x9e3779b9 : cell->hash);
 		hash *= UINT64CONST(0xff51afd7ed558ccd);
 		hash ^= hash >> 32;
-		if (c == m->def->nkeys - 1)
-			*pivot = tuple_bytes(data, nulls);
 	}
 	key->hash = hash;
 	key->chunk = m->sample->chunk[row];
@@ -319,13 +320,13 @@ set_key(GlperfIndexRows *m, int row, GlperfSampledKey *key, uint32 *pivot)
 }
 
 /*
- * Entries of every stride'th of the sampled rows; returns the sum of the bytes
- * of their keys.
+ * Entries of every stride'th of the sampled rows, as far as ncolumns columns
+ * go; returns how many bytes they have on average.
  */
 static double
-make_keys(GlperfIndexRows *m, int stride)
+make_keys(GlperfIndexRows *m, int ncolumns, int stride)
 {
-	double		pivot = 0;
+	double		bytes = 0;
 	int			seen = 0;
 	bool		hash = m->def->amoid == HASH_AM_OID;
 
@@ -336,17 +337,15 @@ make_keys(GlperfIndexRows *m, int stride)
 	m->keys.n = 0;
 	for (int row = 0; row < m->sample->nrows; row++)
 	{
-		uint32		bytes = 0;
-
 		if ((m->matches && !m->matches->match[row]) || seen++ % stride != 0)
 			continue;
 		/* a hash index leaves NULLs out */
 		if (hash && m->columns[0]->cell[row].isnull)
 			continue;
-		set_key(m, row, &m->keys.key[m->keys.n++], &bytes);
-		pivot += bytes;
+		set_key(m, row, ncolumns, &m->keys.key[m->keys.n]);
+		bytes += m->keys.key[m->keys.n++].bytes;
 	}
-	return pivot;
+	return bytes / Max(1, m->keys.n);
 }
 
 /* Partitions that have an index of their own; all other things have one. */
@@ -374,21 +373,57 @@ row_stride(const GlperfMeasure *m)
 	return widest < BTREE_MAX_ENTRY / 2 ? Max(1, (int) (rows / SINGLE_ROWS)) : 1;
 }
 
+/*
+ * Mean bytes of what an inner page keeps of an entry: the columns up to the
+ * first that tells it from its neighbour.  Where that saves little, all of
+ * them are counted.
+ */
+static double
+measure_pivot(GlperfMeasure *m, int stride)
+{
+	double		bytes = make_keys(&m->all, m->def->nkeys, stride);
+	double		pivot = 0;
+	double		told = 0;		/* share of entries told apart so far */
+	double		distinct;
+
+	if (bytes < WIDE_PIVOT || m->def->nkeys == 1 || m->all.keys.n == 0)
+		return bytes;
+	distinct = glperf_keys_groups(m->all.keys, NULL, m->tuples, m->share,
+								  m->all.sample->chunks).distinct;
+	for (int k = 1; k <= m->def->nkeys; k++)
+	{
+		double		more = 1;
+
+		bytes = make_keys(&m->all, k, stride);
+		if (k < m->def->nkeys)
+			more = Min(1.0, glperf_keys_groups(m->all.keys, NULL, m->tuples,
+											   m->share,
+											   m->all.sample->chunks).distinct / distinct);
+		pivot += Max(0.0, more - told) * bytes;
+		told = Max(told, more);
+	}
+	return pivot;
+}
+
 /* Make everything of the sample that the B-tree's or hash's size rests on. */
 static bool
 prepare(GlperfMeasure *m)
 {
 	GlperfTableSample *sample = m->all.sample;
-	double		bytes = 0;
+	int			stride;
 
 	if (!glperf_measure_prepare(&m->all))
 		return false;
 	m->tuples = glperf_measure_matches(m);
+	stride = row_stride(m);
 	m->share = sample->chunks > 0 ? sample->chunks_read / sample->chunks : 1;
-	m->pivot = make_keys(&m->all, row_stride(m)) / Max(1, m->all.keys.n);
-	for (int i = 0; i < m->all.keys.n; i++)
-		bytes += m->all.keys.key[i].bytes;
-	m->entry = bytes / Max(1, m->all.keys.n);
+	m->entry = m->pivot = make_keys(&m->all, m->def->ncolumns, stride);
+	if (m->def->ncolumns > m->def->nkeys ||
+		(m->def->nkeys > 1 && m->entry >= WIDE_PIVOT))
+	{
+		m->pivot = measure_pivot(m, stride);
+		make_keys(&m->all, m->def->ncolumns, stride);
+	}
 	return true;
 }
 
@@ -442,7 +477,7 @@ glperf_measure_runs(GlperfTableSamples *samples, GlperfMeasure *m)
 		return m->def->pred == NIL || glperf_measure_prepare(&m->runs);
 	if (!glperf_measure_prepare(&m->runs))
 		return false;
-	make_keys(&m->runs, 1);
+	make_keys(&m->runs, m->def->ncolumns, 1);
 	return true;
 }
 

@@ -79,6 +79,7 @@ static void
 take_row(GinWork *work, GinValues *values, int row)
 {
 	GlperfTableSample *sample = work->m->sample;
+	uint32		leaf = list_length(sample->leaves) > 1 ? sample->leaf[row] : 0;
 	GlperfCell *cells;
 	bool		isnull;
 	Datum		value = fetch_value(work, values, row, &isnull);
@@ -89,7 +90,9 @@ take_row(GinWork *work, GinValues *values, int row)
 	{
 		GlperfSampledKey *key = &work->m->keys.key[work->m->keys.n++];
 
-		key->hash = hash_combine64(cells[i].hash, work->number + 1) *
+		key->hash = hash_combine64(cells[i].hash,
+								   work->number + 1 +
+								   leaf * INDEX_MAX_KEYS) *
 			UINT64CONST(0xff51afd7ed558ccd);
 		key->chunk = sample->chunk[row];
 		key->block = sample->block[row];
@@ -164,9 +167,9 @@ choose_stride(const GlperfTableSample *sample, int rows, int keys, bool expr)
 	return Max(1, (int) ceil(sample->nrows / Max(1.0, most)));
 }
 
-/* Add the keys of one column. */
+/* Add the keys of one column to an index of so many trees. */
 static bool
-measure_column(GlperfMeasure *m, GlperfGin *gin, int c)
+measure_column(GlperfMeasure *m, GlperfGin *gin, int c, double trees)
 {
 	GlperfTableSample *sample = m->all.sample;
 	GlperfGinColumn column;
@@ -197,7 +200,7 @@ measure_column(GlperfMeasure *m, GlperfGin *gin, int c)
 		return false;
 	glperf_keys_gin(m->all.keys, runs ? &m->runs.keys : NULL,
 					m->tuples * m->all.keys.n / rows, Min(1.0, m->share),
-					sample->chunks, Max(1.0, sample->blocks), gin);
+					sample->chunks, Max(1.0, sample->blocks / trees), gin);
 	m->def->keys_per_row += (double) m->all.keys.n / rows;
 	return true;
 }
@@ -207,6 +210,7 @@ glperf_measure_gin(GlperfTableSamples *samples, GlperfMeasure *m)
 {
 	GlperfGin	gin = {0};
 	GlperfIndexDef rest = *m->def;
+	double		trees = Max(1, list_length(m->all.sample->leaves));
 
 	m->def->keys_per_row = 0;
 	/* what is worked out for all columns at once is the predicate alone */
@@ -218,9 +222,9 @@ glperf_measure_gin(GlperfTableSamples *samples, GlperfMeasure *m)
 		return false;
 	m->tuples = glperf_measure_matches(m);
 	for (int c = 0; c < m->def->nkeys; c++)
-		if (!measure_column(m, &gin, c))
+		if (!measure_column(m, &gin, c, trees))
 			return false;
-	m->def->pages = glperf_gin_pages(&gin, maintenance_work_mem * 1024.0);
+	m->def->pages = glperf_gin_pages(&gin, maintenance_work_mem * 1024.0, trees);
 	m->def->gin_keys = gin.keys;
 	m->def->gin_data_pages = gin.posting_pages;
 	m->def->gin_entry_pages = m->def->pages - 1 - gin.posting_pages;

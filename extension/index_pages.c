@@ -475,8 +475,8 @@ entry_pages(const GlperfGin *gin)
  * Keys come in ascending order as often as the build's memory is full.  After
  * several such passes pages are as full as random insertions make them.
  */
-double
-glperf_gin_pages(const GlperfGin *gin, double build_memory)
+static double
+tree_pages(const GlperfGin *gin, double build_memory)
 {
 	double		level = 1;
 	double		pages = 1 + gin->posting_pages; /* metapage */
@@ -494,4 +494,18 @@ glperf_gin_pages(const GlperfGin *gin, double build_memory)
 		pages += level;
 	}
 	return pages;
+}
+
+double
+glperf_gin_pages(const GlperfGin *gin, double build_memory, double trees)
+{
+	GlperfGin	one = *gin;
+
+	for (int i = 0; i < GLPERF_GIN_SIZES; i++)
+		one.size[i] /= trees;
+	one.entry_bytes /= trees;
+	one.posting_pages /= trees;
+	one.keys /= trees;
+	one.memory /= trees;
+	return tree_pages(&one, build_memory) * trees;
 }

@@ -104,6 +104,8 @@ typedef struct GlperfGin
 extern void glperf_gin_add(GlperfGin *gin, double n, double key, double tuples,
 						   double firsts, double gap);
 
-extern double glperf_gin_pages(const GlperfGin *gin, double build_memory);
+/* Pages of these; trees as for glperf_tree(), each built with so many bytes. */
+extern double glperf_gin_pages(const GlperfGin *gin, double build_memory,
+							   double trees);
 
 #endif							/* GLPERF_INDEX_PAGES_H */

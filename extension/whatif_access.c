@@ -21,7 +21,9 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "utils/array.h"
 #include "utils/index_selfuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
@@ -40,8 +42,9 @@ typedef struct SearchKeys
 	double		exact;
 	double		partial;
 	double		searches;
-	bool		normal;			/* some condition names keys */
-	bool		full;			/* some condition wants all of them */
+	double		scans;			/* of the index, one for each array member */
+	uint32		normal;			/* columns a condition on which names keys */
+	uint32		full;			/* those a condition on which wants all */
 } SearchKeys;
 
 /* An index's insides. */
@@ -94,10 +97,75 @@ count_constant(IndexOptInfo *index, int column, Oid opno, Datum value,
 		keys->searches++;
 	}
 	if (mode == GIN_SEARCH_MODE_ALL)
-		keys->full = true;
+		keys->full |= (uint32) 1 << column;
 	else
-		keys->normal = true;
+		keys->normal |= (uint32) 1 << column;
 	return true;
+}
+
+/* Count the keys of a constant array's members, each searched by itself. */
+static bool
+count_array(IndexOptInfo *index, int column, Oid opno, Const *array,
+			SearchKeys *keys)
+{
+	ArrayType  *value = DatumGetArrayTypeP(array->constvalue);
+	int16		typlen;
+	bool		byval;
+	char		align;
+	Datum	   *members;
+	bool	   *nulls;
+	int			n;
+	SearchKeys	sum = {0};
+	double		possible = 0;
+
+	get_typlenbyvalalign(ARR_ELEMTYPE(value), &typlen, &byval, &align);
+	deconstruct_array(value, ARR_ELEMTYPE(value), typlen, byval, align,
+					  &members, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i] && count_constant(index, column, opno, members[i], &sum))
+			possible++;
+	/* a member that wants all keys would count the index's, which differ */
+	if (possible == 0 || sum.full != 0)
+		return false;
+	keys->exact += sum.exact / possible;
+	keys->partial += sum.partial / possible;
+	keys->searches += sum.searches / possible;
+	keys->scans *= possible;
+	keys->normal |= sum.normal;
+	return true;
+}
+
+/* Add up the keys of one condition; false when they cannot be told. */
+static bool
+count_clause(PlannerInfo *root, IndexOptInfo *index, int column, Expr *clause,
+			 SearchKeys *keys)
+{
+	bool		array = IsA(clause, ScalarArrayOpExpr);
+	List	   *args;
+	Oid			opno;
+	Node	   *operand;
+
+	if (!array && !IsA(clause, OpExpr))
+		return false;
+	args = array ? ((ScalarArrayOpExpr *) clause)->args :
+		((OpExpr *) clause)->args;
+	opno = array ? ((ScalarArrayOpExpr *) clause)->opno :
+		((OpExpr *) clause)->opno;
+	operand = estimate_expression_value(root, lsecond(args));
+	if (IsA(operand, RelabelType))
+		operand = (Node *) ((RelabelType *) operand)->arg;
+	if (!IsA(operand, Const))
+	{
+		keys->exact++;
+		keys->searches++;
+		return !array;
+	}
+	if (((Const *) operand)->constisnull)
+		return false;
+	if (array)
+		return count_array(index, column, opno, (Const *) operand, keys);
+	return count_constant(index, column, opno,
+						  ((Const *) operand)->constvalue, keys);
 }
 
 /* Add up the keys of all conditions; false when they cannot be told. */
@@ -112,52 +180,55 @@ count_keys(PlannerInfo *root, IndexPath *path, SearchKeys *keys)
 		ListCell   *lq;
 
 		foreach(lq, clause->indexquals)
-		{
-			RestrictInfo *rinfo = lfirst_node(RestrictInfo, lq);
-			OpExpr	   *op = (OpExpr *) rinfo->clause;
-			Node	   *operand;
-
-			if (!IsA(op, OpExpr))
-				return false;
-			operand = estimate_expression_value(root, lsecond(op->args));
-			if (IsA(operand, RelabelType))
-				operand = (Node *) ((RelabelType *) operand)->arg;
-			if (!IsA(operand, Const))
-			{
-				keys->exact++;
-				keys->searches++;
-				continue;
-			}
-			if (((Const *) operand)->constisnull ||
-				!count_constant(path->indexinfo, clause->indexcol, op->opno,
-								((Const *) operand)->constvalue, keys))
-				return false;
-		}
+			if (!count_clause(root, path->indexinfo, clause->indexcol,
+							  lfirst_node(RestrictInfo, lq)->clause, keys))
+			return false;
 	}
 	return true;
 }
 
 /*
- * Pages read by a search, as the planner counts them: before the first row
- * comes out, and in all.
+ * Pages read by one of several searches, each of so many scans, which find
+ * some of them in memory.
+ */
+static double
+pages_each(PlannerInfo *root, double fetched, double pages, double loops,
+		   double scans)
+{
+	if (loops <= 1 && scans <= 1)
+		return fetched;
+	return index_pages_fetched(fetched * loops * scans, (BlockNumber) pages,
+							   pages, root) / loops;
+}
+
+/*
+ * Pages read by one of so many searches, as the planner counts them: before
+ * the first row comes out, and in all.
  */
 static void
-count_pages(const GinLayout *layout, SearchKeys keys, double rows,
-			double *startup, double *total)
+count_pages(PlannerInfo *root, const GinLayout *layout, SearchKeys keys,
+			double rows, double loops, double *startup, double *total)
 {
 	double		scale;
 
-	if (keys.full && !keys.normal)
+	if (keys.full & ~keys.normal)
 	{
 		keys.partial = 0;
 		keys.exact = keys.searches = layout->keys;
 	}
 	scale = Min(1.0, keys.partial / layout->keys);
-	*startup = ceil(keys.searches * rint(pow(layout->entry_pages, 0.15))) +
-		ceil(layout->entry_pages * scale) + ceil(layout->data_pages * scale);
+	*startup =
+		pages_each(root,
+				   ceil(keys.searches * rint(pow(layout->entry_pages, 0.15))) +
+				   ceil(layout->entry_pages * scale), layout->entry_pages,
+				   loops, keys.scans) +
+		pages_each(root, ceil(layout->data_pages * scale), layout->data_pages,
+				   loops, keys.scans);
 	*total = *startup +
-		Max(ceil(layout->data_pages * keys.exact / layout->keys),
-			ceil(rows / ROWS_PER_PAGE));
+		pages_each(root,
+				   Max(ceil(layout->data_pages * keys.exact / layout->keys),
+					   ceil(rows / ROWS_PER_PAGE)), layout->data_pages, loops,
+				   keys.scans);
 }
 
 void
@@ -169,7 +240,7 @@ glperf_gin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 	IndexOptInfo *index = path->indexinfo;
 	int			number = glperf_whatif_index_number(whatif, index->indexoid);
 	const GlperfIndexDef *def;
-	SearchKeys	keys = {0};
+	SearchKeys	keys = {.scans = 1};
 	GinLayout	guess;
 	GinLayout	real;
 	double		guessed[2];
@@ -178,7 +249,7 @@ glperf_gin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 
 	gincostestimate(root, path, loop_count, startup, total, selectivity,
 					correlation, pages);
-	if (number < 0 || loop_count > 1 || *total <= 0)
+	if (number < 0 || *total <= 0)
 		return;
 	def = whatif->defs[number];
 	if (def->gin_keys < 1 || !count_keys(root, path, &keys))
@@ -196,10 +267,10 @@ glperf_gin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 		real.entry_pages = ceil(real.entry_pages * index->pages / def->pages);
 		real.data_pages = ceil(real.data_pages * index->pages / def->pages);
 	}
-	count_pages(&guess, keys, *selectivity * index->tuples, &guessed[0],
-				&guessed[1]);
-	count_pages(&real, keys, *selectivity * index->tuples, &known[0],
-				&known[1]);
+	count_pages(root, &guess, keys, *selectivity * index->tuples, loop_count,
+				&guessed[0], &guessed[1]);
+	count_pages(root, &real, keys, *selectivity * index->tuples, loop_count,
+				&known[0], &known[1]);
 	get_tablespace_page_costs(index->reltablespace, &page_cost, NULL);
 	*startup += (known[0] - guessed[0]) * page_cost;
 	*total += (known[1] - guessed[1]) * page_cost;

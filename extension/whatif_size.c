@@ -108,12 +108,16 @@ glperf_index_def_deduplicates(const GlperfIndexDef *def)
 	return true;
 }
 
-/* Rows and heap blocks of a table or of all leaves of a partition tree. */
-static void
+/*
+ * Rows and heap blocks of a table or of all leaves of a partition tree; returns
+ * how many those are.
+ */
+static int
 table_size(Oid relid, double *rows, double *blocks)
 {
 	List	   *oids = list_make1_oid(relid);
 	ListCell   *lc;
+	int			leaves = 0;
 
 	*rows = *blocks = 0;
 	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
@@ -130,9 +134,11 @@ table_size(Oid relid, double *rows, double *blocks)
 			estimate_rel_size(rel, NULL, &pages, &tuples, &allvisible);
 			*rows += tuples;
 			*blocks += pages;
+			leaves++;
 		}
 		relation_close(rel, NoLock);
 	}
+	return Max(1, leaves);
 }
 
 /* Is node the plain column attnum of the table, however labelled? */
@@ -235,8 +241,8 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 	double		distinct = 1;
 	double		no_null = 1;
 	ListCell   *expr = list_head(def->exprs);
+	int			leaves = table_size(def->relid, &def->rows, &def->heap_pages);
 
-	table_size(def->relid, &def->rows, &def->heap_pages);
 	def->size_basis = "no rows were sampled";
 	def->tuples = def->rows * Min(1.0, Max(0.0, predicate_selectivity));
 	for (int i = 0; i < def->ncolumns; i++)
@@ -284,8 +290,9 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 		set_btree_size(def, def->nkeys == 1 ? def->tuples * (1 - no_null) : 0,
 					   distinct);
 	else if (def->amoid == BRIN_AM_OID)
-		def->pages = glperf_brin_pages(def->heap_pages, 2 * width + 16,
-									   def->pages_per_range);
+		def->pages = leaves *
+			glperf_brin_pages(def->heap_pages / leaves, 2 * width + 16,
+							  def->pages_per_range);
 	else if (def->amoid == HASH_AM_OID)
 	{
 		GlperfGroups groups = {0};
