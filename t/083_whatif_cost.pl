@@ -1,7 +1,7 @@
 # Costs with made-up indexes against costs with the real ones.
 #
 # Each case is planned by whatif(), then the indexes are built, the statement
-# is explained, and everything is rolled back.  The tables have fewer rows than
+# is planned again, and everything is rolled back: cost and nodes have to agree.  The tables have fewer rows than
 # ANALYZE samples, so that nothing depends on chance.
 
 use strict;
@@ -24,15 +24,17 @@ my $node = GlperfNode::start('cost',
 max_parallel_workers_per_gather = 0
 jit = off
 });
-my $trgm = $node->safe_psql('postgres',
-	q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'});
+my %has = map { $_ => 1 } split /\n/, $node->safe_psql('postgres',
+	q{SELECT name FROM pg_available_extensions WHERE name IN ('pg_trgm', 'btree_gin')});
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA ext;
 CREATE SCHEMA app;
 ALTER DATABASE postgres SET search_path = app;
 });
-$node->safe_psql('postgres', 'CREATE EXTENSION pg_trgm SCHEMA ext') if $trgm;
+$node->safe_psql('postgres', "CREATE EXTENSION $_ SCHEMA ext") foreach sort keys %has;
+$node->safe_psql('postgres', 'CREATE TABLESPACE slow LOCATION \'' . PostgreSQL::Test::Utils::tempdir() . q{'});
+$node->safe_psql('postgres', 'ALTER TABLESPACE slow SET (random_page_cost = 40)');
 # not the database's collation, also on a server that was built without ICU
 my $icu = $node->safe_psql('postgres',
 	q{SELECT count(*) FROM pg_collation WHERE collname = 'en-x-icu'});
@@ -73,31 +75,66 @@ ALTER TABLE part ATTACH PARTITION part2 FOR VALUES FROM ('2026-02-01') TO ('2026
 CREATE TABLE part3 PARTITION OF part FOR VALUES FROM ('2026-03-01') TO ('2026-04-01');
 INSERT INTO part SELECT i, i * 7919 % 5003, '2026-01-01'::date + i / 320, repeat('p', 80)
 FROM generate_series(0, 28000) i;
-VACUUM (FREEZE, ANALYZE) ev, item, doc, page, part, grown;
+-- types with orders of their own, and an index of another kind beside
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy', 'gone');
+CREATE TABLE kind (id int PRIMARY KEY, mood mood, ip inet, place point, small int2, tenant int,
+	note text);
+INSERT INTO kind SELECT i, (ARRAY['sad', 'ok', 'happy', 'gone'])[1 + i % 40 / 13]::mood,
+	('10.' || i % 200 || '.' || i % 77 || '.' || i % 250)::inet, point(i % 100, i % 77), (i % 999)::int2,
+	i % 150, 'a note ' || i % 3000
+FROM generate_series(1, 12000) i;
+CREATE INDEX kind_place ON kind USING spgist (place);
+CREATE TABLE long (id int, key uuid, text text);
+INSERT INTO long SELECT i, md5(i::text)::uuid, (SELECT string_agg(md5((i * 20 + j)::text), '') FROM generate_series(1, 20) j)
+FROM generate_series(1, 12000) i;
+-- rows in their order, many of them gone, and others rewritten
+CREATE TABLE dead (id int, k int, at timestamptz, filler text);
+INSERT INTO dead SELECT i, i * 7919 % 30011, '2026-01-01 00:00+00'::timestamptz + i * interval '1 minute', repeat('d', 70)
+FROM generate_series(1, 28000) i;
+CREATE TABLE moved (id int, k int, v int, filler text);
+INSERT INTO moved SELECT i, i * 7919 % 30011, i % 50, repeat('m', 100) FROM generate_series(1, 29000) i;
+CREATE TABLE unseen (id int, k int, filler text) WITH (autovacuum_enabled = off);
+INSERT INTO unseen SELECT i, i % 3000, repeat('u', 70) FROM generate_series(1, 20000) i;
+-- partitions of partitions
+CREATE TABLE tree (id int NOT NULL, region text NOT NULL, at date NOT NULL, k int, tags text[]) PARTITION BY LIST (region);
+CREATE TABLE tree_a PARTITION OF tree FOR VALUES IN ('a') PARTITION BY RANGE (at);
+CREATE TABLE tree_a1 PARTITION OF tree_a FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE tree_a2 PARTITION OF tree_a FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+CREATE TABLE tree_b PARTITION OF tree DEFAULT;
+INSERT INTO tree SELECT i, CASE WHEN i % 10 = 0 THEN 'b' ELSE 'a' END, '2026-01-01'::date + i / 500, i * 7919 % 4001,
+	ARRAY['t' || i % 300, 'u' || i % 20]
+FROM generate_series(1, 28000) i;
+VACUUM (FREEZE, ANALYZE) ev, item, doc, page, part, grown, kind, long, dead, moved, tree;
+DELETE FROM dead WHERE id < 20000;
+UPDATE moved SET v = v + 1 WHERE id % 7 = 0;
 INSERT INTO grown SELECT i, '2026-01-01 00:00+00'::timestamptz + i * interval '1 minute',
 	i * 7919 % 5003, repeat('g', 80) FROM generate_series(20001, 26000) i;
 
--- total cost with the real indexes, which are gone afterwards
-CREATE FUNCTION real_cost(query text, ddl text[], target text) RETURNS float8
+-- total cost and plan with the real indexes, which are gone afterwards
+CREATE FUNCTION with_real(query text, ddl text[], target text, OUT cost float8, OUT plan text)
 LANGUAGE plpgsql AS $$
 DECLARE
 	d text;
-	plan json;
-	cost float8;
+	explained json;
 BEGIN
 	FOREACH d IN ARRAY ddl LOOP EXECUTE d; END LOOP;
 	IF target <> '' THEN EXECUTE 'ANALYZE ' || target; END IF;
-	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
-	cost := plan->0->'Plan'->>'Total Cost';
+	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO explained;
+	cost := explained->0->'Plan'->>'Total Cost';
+	plan := (glperf.whatif(query, '{}')).plan_before;
 	RAISE EXCEPTION 'undo' USING ERRCODE = 'ZZ999';
 EXCEPTION WHEN SQLSTATE 'ZZ999' THEN
-	RETURN cost;
+	RETURN;
 END $$;
-CREATE TABLE result (name text, made_up float8, built float8, used int, expected int, plan text);
+-- a plan without figures and names of indexes
+CREATE FUNCTION shape(plan text) RETURNS text LANGUAGE sql AS $$
+	SELECT regexp_replace(plan, ' +\(cost[^)]*\)| \(hypothetical\)| using \S+', '', 'g')
+$$;
+CREATE TABLE result (name text, made_up float8, built float8, used int, expected int, plan text, built_plan text);
 });
 
 # name, statement, DDL, table to analyse after building ('' for none), how many
-# of the indexes must be used
+# of the indexes must be used, settings
 my @cases = (
 	[ 'point lookup', q{SELECT * FROM ev WHERE agent = 'agent 7'}, ['CREATE INDEX i ON ev (agent)'] ],
 	[ 'unique value', q{SELECT * FROM ev WHERE mail = 'User17@Example.COM'}, ['CREATE INDEX i ON ev (mail)'] ],
@@ -144,14 +181,56 @@ my @cases = (
 	[ 'GIN jsonb ?', q{SELECT * FROM doc WHERE data->'tags' ? 'u77'}, [q{CREATE INDEX i ON doc USING gin ((data->'tags'))}] ],
 	[ 'GIN jsonb_path_ops', q{SELECT * FROM doc WHERE data @> '{"n": 77}'}, ['CREATE INDEX i ON doc USING gin (data jsonb_path_ops)'] ],
 	[ 'GIN tsvector', q{SELECT * FROM doc WHERE words @@ 'w7 & v77'::tsquery}, ['CREATE INDEX i ON doc USING gin (words)'] ],
-	( $trgm
+	( $has{pg_trgm}
 		? (
 			[ 'trigram LIKE', q{SELECT * FROM doc WHERE body LIKE '%a87ff679%'}, ['CREATE INDEX i ON doc USING gin (body ext.gin_trgm_ops)'] ],
 			[ 'trigram, many rows each', q{SELECT * FROM page WHERE body LIKE '%example.com/42/abc%'}, ['CREATE INDEX i ON page USING gin (body ext.gin_trgm_ops)'] ],
 			[ 'trigram, regular expression', q{SELECT * FROM page WHERE body ~ 'com/4[23]/abcd'}, ['CREATE INDEX i ON page USING gin (body ext.gin_trgm_ops)'] ],
+			[ 'trigram, one of several patterns', q{SELECT * FROM page WHERE body LIKE ANY ('{%/42/abc%,%/17/abcd%}')}, ['CREATE INDEX i ON page USING gin (body ext.gin_trgm_ops)'] ],
+			[ 'trigram, expression', q{SELECT * FROM kind WHERE lower(note) LIKE '%note 77%'}, ['CREATE INDEX i ON kind USING gin (lower(note) ext.gin_trgm_ops)'], 'kind' ],
 			[ 'trigram ILIKE', q{SELECT * FROM ev WHERE mail ILIKE '%user17@%'}, ['CREATE INDEX i ON ev USING gin (mail ext.gin_trgm_ops)'] ],
 		  )
 		: ()),
+	( $has{btree_gin}
+		? [ 'GIN with a scalar', q{SELECT * FROM doc WHERE id < 900 AND tags @> '{1007}'}, ['CREATE INDEX i ON doc USING gin (id, tags)'] ]
+		: ()),
+	[ 'GIN, two columns', q{SELECT * FROM doc WHERE tags @> '{1007}' AND data @> '{"kind": "k7"}'}, ['CREATE INDEX i ON doc USING gin (tags, data)'] ],
+	[ 'GIN, one of two columns', q{SELECT * FROM doc WHERE words @@ 'w7'::tsquery}, ['CREATE INDEX i ON doc USING gin (words, data jsonb_path_ops)'] ],
+	[ 'GIN tsvector prefix', q{SELECT * FROM doc WHERE words @@ 'v129:*'::tsquery}, ['CREATE INDEX i ON doc USING gin (words)'] ],
+	[ 'GIN jsonpath', q{SELECT * FROM doc WHERE data @? '$.n ? (@ == 77)'}, ['CREATE INDEX i ON doc USING gin (data jsonb_path_ops)'] ],
+	[ 'GIN join', q{SELECT * FROM item JOIN page ON page.tags @> ARRAY[100 + item.id] WHERE item.id < 12}, ['CREATE INDEX i ON page USING gin (tags)'] ],
+	[ 'GIN and B-tree', q{SELECT * FROM doc WHERE tags @> '{1007}' AND id BETWEEN 100 AND 3000}, ['CREATE INDEX i ON doc USING gin (tags)'] ],
+	[ 'GIN expression', q{SELECT * FROM kind WHERE string_to_array(note, ' ') @> '{77}'}, [q{CREATE INDEX i ON kind USING gin (string_to_array(note, ' '))}], 'kind' ],
+	[ 'GIN, partitions', q{SELECT * FROM tree WHERE tags @> '{t7}'}, ['CREATE INDEX i ON tree USING gin (tags)'] ],
+	[ 'BRIN, small ranges', q{SELECT * FROM ev WHERE created BETWEEN '2026-01-02' AND '2026-01-02 03:00'}, ['CREATE INDEX i ON ev USING brin (created) WITH (pages_per_range = 4)'] ],
+	[ 'BRIN, big ranges', q{SELECT * FROM ev WHERE created BETWEEN '2026-01-02' AND '2026-01-02 03:00'}, ['CREATE INDEX i ON ev USING brin (created) WITH (pages_per_range = 300)'], '', undef, 'enable_seqscan = off' ],
+	[ 'BRIN, partitions', q{SELECT * FROM tree WHERE id BETWEEN 700 AND 900}, ['CREATE INDEX i ON tree USING brin (id)'], '', undef, 'enable_seqscan = off' ],
+	[ 'BRIN, rows gone', q{SELECT count(*) FROM dead WHERE at > '2026-01-15'}, ['CREATE INDEX i ON dead USING brin (at)'], '', undef, 'enable_seqscan = off' ],
+	[ 'hash, partitions', q{SELECT * FROM tree WHERE k = 77}, ['CREATE INDEX i ON tree USING hash (k)'] ],
+	[ 'row comparison', q{SELECT * FROM ev WHERE (agent, created) > ('agent 90', '2026-01-05') ORDER BY agent, created LIMIT 30}, ['CREATE INDEX i ON ev (agent, created)'] ],
+	[ 'last one of an agent', q{SELECT max(created) FROM ev WHERE agent = 'agent 7'}, ['CREATE INDEX i ON ev (agent, created)'] ],
+	[ 'with ties', q{SELECT * FROM ev ORDER BY score FETCH FIRST 10 ROWS WITH TIES}, ['CREATE INDEX i ON ev (score)'] ],
+	[ 'anti-join', q{SELECT * FROM ev WHERE id < 40 AND NOT EXISTS (SELECT 1 FROM item WHERE ev_id = ev.id AND kind = 3)}, ['CREATE INDEX i ON item (ev_id, kind)'] ],
+	[ 'lateral, partial', q{SELECT e.id, l.id FROM ev e, LATERAL (SELECT id FROM item WHERE kind = e.id AND qty = 3 ORDER BY id DESC LIMIT 3) l WHERE e.id < 15}, ['CREATE INDEX i ON item (kind, id DESC) WHERE qty = 3'] ],
+	[ 'recursive', q{WITH RECURSIVE r AS (SELECT id FROM item WHERE id = 5 UNION ALL SELECT i.id FROM item i JOIN r ON i.ev_id = r.id) SELECT count(*) FROM r}, ['CREATE INDEX i ON item (ev_id)'] ],
+	[ 'DISTINCT ON', q{SELECT DISTINCT ON (agent) agent, created FROM ev ORDER BY agent, created DESC}, ['CREATE INDEX i ON ev (agent, created DESC)'] ],
+	[ 'partial, implied by more', q{SELECT * FROM ev WHERE score > 19500 AND amount = 5.00}, ['CREATE INDEX i ON ev (amount) WHERE score > 19000'] ],
+	[ 'partial, implied by the join', q{SELECT * FROM item JOIN ev ON ev.score = item.id WHERE item.id < 20}, ['CREATE INDEX i ON ev (score) WHERE score IS NOT NULL'] ],
+	[ 'expression, collation', q{SELECT * FROM ev WHERE lower(name) COLLATE "C" = 'name 77'}, ['CREATE INDEX i ON ev (lower(name) COLLATE "C")'], 'ev' ],
+	[ 'index only, pages not visible', q{SELECT sum(v) FROM moved WHERE k < 5000}, ['CREATE INDEX i ON moved (k) INCLUDE (v)'] ],
+	[ 'most common value beyond the histogram', q{SELECT * FROM kind WHERE tenant BETWEEN 3 AND 9}, ['CREATE INDEX i ON kind (tenant)'] ],
+	[ 'never analysed', q{SELECT * FROM unseen WHERE k = 7}, ['CREATE INDEX i ON unseen (k)'] ],
+	[ 'beside SP-GiST', q{SELECT * FROM kind WHERE place <@ box '((1,1),(9,9))' AND small < 70}, ['CREATE INDEX i ON kind (small)'] ],
+	[ 'enum', q{SELECT count(*) FROM kind WHERE mood = 'gone'}, ['CREATE INDEX i ON kind (mood)'] ],
+	[ 'network', q{SELECT * FROM kind WHERE ip << '10.7.0.0/16'}, ['CREATE INDEX i ON kind (ip)'] ],
+	[ 'long column behind a unique one', q{SELECT id FROM long WHERE key = md5('7')::uuid AND text > 'f'}, ['CREATE INDEX i ON long (key, text)'] ],
+	[ 'fillfactor', q{SELECT score FROM ev WHERE score < 9000}, ['CREATE INDEX i ON ev (score) WITH (fillfactor = 40)'] ],
+	[ 'no deduplication', q{SELECT agent FROM ev WHERE agent < 'agent 3'}, ['CREATE INDEX i ON ev (agent) WITH (deduplicate_items = off)'] ],
+	[ 'tablespace', q{SELECT * FROM ev WHERE agent = 'agent 7'}, ['CREATE INDEX i ON ev (agent) TABLESPACE slow'] ],
+	[ 'parallel', q{SELECT sum(amount) FROM ev WHERE created < '2026-01-13' AND score < 9000}, ['CREATE INDEX i ON ev (created)'], '', undef,
+		'max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 1; SET min_parallel_index_scan_size = 0; SET min_parallel_table_scan_size = 0; SET enable_seqscan = off' ],
+	[ 'partition by partition', q{SELECT * FROM part a JOIN part b ON a.at = b.at AND a.k = b.k WHERE a.k = 7}, ['CREATE INDEX i ON part (k)'], '', undef, 'enable_partitionwise_join = on' ],
+	[ 'partitions of partitions', q{SELECT * FROM tree WHERE region = 'a' AND at = '2026-01-15' AND k < 200}, ['CREATE INDEX i ON tree (k)'] ],
 	[ 'COLLATE "C"', q{SELECT * FROM ev WHERE name COLLATE "C" > 'Name 395'}, ['CREATE INDEX i ON ev (name COLLATE "C")'] ],
 	[ 'other collation, range', q{SELECT * FROM ev WHERE name > 'Name 395'}, ['CREATE INDEX i ON ev (name)'] ],
 	[ 'text_pattern_ops', q{SELECT * FROM ev WHERE name LIKE 'Name 395%'}, ['CREATE INDEX i ON ev (name text_pattern_ops)'] ],
@@ -178,13 +257,15 @@ sub quote { my $s = shift; $s =~ s/'/''/g; return "'$s'" }
 my $sql = '';
 foreach my $case (@cases)
 {
-	my ($name, $query, $ddl, $analyse, $used) = @$case;
+	my ($name, $query, $ddl, $analyse, $used, $settings) = @$case;
 	my $array = 'ARRAY[' . join(', ', map { quote($_) } @$ddl) . ']';
 
-	$sql .= 'INSERT INTO result SELECT ' . quote($name) . ', cost_after, real_cost('
-	  . join(', ', quote($query), $array, quote($analyse // '')) . '), '
+	$sql .= "SET $settings;\n" if $settings;
+	$sql .= 'INSERT INTO result SELECT ' . quote($name) . ', cost_after, r.cost, '
 	  . '(SELECT count(DISTINCT u) FROM unnest(indexes_used) u WHERE u IN (\'i\', \'j\')), '
-	  . ($used // 1) . ', plan_after FROM glperf.whatif(' . quote($query) . ", $array);\n";
+	  . ($used // 1) . ', plan_after, r.plan FROM glperf.whatif(' . quote($query) . ", $array), with_real("
+	  . join(', ', quote($query), $array, quote($analyse // '')) . ") r;\n";
+	$sql .= "RESET ALL;\n" if $settings;
 }
 $node->safe_psql('postgres', $sql);
 note($node->safe_psql('postgres', q{
@@ -201,6 +282,10 @@ foreach my $case (@cases)
 	is($node->safe_psql('postgres', "SELECT abs(made_up / built - 1) <= $tolerance FROM result WHERE name = " . quote($name)),
 		't', "$name: cost as with the real index")
 	  or diag($node->safe_psql('postgres', 'SELECT made_up, built, plan FROM result WHERE name = ' . quote($name)));
+	# Failure proved: another plan than the one that was costed will run.
+	is($node->safe_psql('postgres', 'SELECT shape(plan) FROM result WHERE name = ' . quote($name)),
+		$node->safe_psql('postgres', 'SELECT shape(built_plan) FROM result WHERE name = ' . quote($name)),
+		"$name: the same plan");
 	# Failure proved: the case compares plans that use no index.
 	is($node->safe_psql('postgres', 'SELECT used >= expected FROM result WHERE name = ' . quote($name)),
 		't', "$name: index used");
