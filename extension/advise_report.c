@@ -114,7 +114,7 @@ name_replaced(GlperfAdvice *advice, GlperfRecommendation *rec)
 		GlperfIndexDef *existing = glperf_index_def_from_relation(index);
 		MemoryContext old;
 
-		if (!index->rd_index->indisunique &&
+		if (index->rd_index->indisvalid && !index->rd_index->indisunique &&
 			!index->rd_index->indisexclusion &&
 			glperf_index_def_covers(def, existing))
 		{

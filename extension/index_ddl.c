@@ -11,12 +11,18 @@
  */
 #include "index_def.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/index.h"
+#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_opclass.h"
@@ -30,14 +36,12 @@
 #include "nodes/nodeFuncs.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
-#include "catalog/namespace.h"
-#include "access/htup_details.h"
-#include "catalog/pg_collation.h"
 
 #include "trees.h"
 
@@ -263,37 +267,111 @@ for_partition(const GlperfIndexDef *def, Oid partition)
 	return result;
 }
 
-/* Steps for one member of a partition tree; parent is NULL at the root. */
+/* An index by its OID, or InvalidOid. */
+static Oid
+existing_index(const GlperfIndexDef *def)
+{
+	return get_relname_relid(def->name, get_rel_namespace(def->relid));
+}
+
+/* May this index of a partition become part of an index of its parent? */
+static bool
+can_be_attached(Form_pg_index form, const GlperfIndexDef *def, Oid parent)
+{
+	HeapTuple	tuple;
+	bool		result;
+
+	if (form->indisunique || form->indisexclusion || !form->indisvalid ||
+		!form->indisready || !form->indislive)
+		return false;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(form->indexrelid));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+
+	/* settings make other indexes than B-trees work differently */
+	result = strcmp(NameStr(((Form_pg_class) GETSTRUCT(tuple))->relname),
+					def->name) != 0 &&
+		(def->amoid == BTREE_AM_OID ||
+		 heap_attisnull(tuple, Anum_pg_class_reloptions, NULL)) &&
+		(!((Form_pg_class) GETSTRUCT(tuple))->relispartition ||
+		 get_partition_parent(form->indexrelid, true) == parent);
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * An index that a partition has already, under another name, and that is what
+ * def describes: the parent's takes it in, instead of building one more.
+ * InvalidOid if there is none, or none that can be looked at just now.
+ */
+static Oid
+find_twin(const GlperfIndexDef *def, Oid parent)
+{
+	Oid			twin = InvalidOid;
+	Relation	pg_index = table_open(IndexRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(def->relid));
+	scan = systable_beginscan(pg_index, IndexIndrelidIndexId, true, NULL, 1,
+							  &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+		GlperfIndexDef *other;
+		Relation	index;
+
+		if (!can_be_attached(form, def, parent) ||
+			!ConditionalLockRelationOid(form->indexrelid, AccessShareLock))
+			continue;
+		index = try_relation_open(form->indexrelid, NoLock);
+		if (index == NULL)
+			continue;
+		other = glperf_index_def_from_relation(index);
+		/* ATTACH wants included columns in the same order, too */
+		if (glperf_index_def_equal(def, other) &&
+			memcmp(def->attnum, other->attnum,
+				   sizeof(AttrNumber) * def->ncolumns) == 0 &&
+			(get_rel_relispartition(form->indexrelid) || !OidIsValid(twin)))
+			twin = form->indexrelid;
+		relation_close(index, AccessShareLock);
+	}
+	systable_endscan(scan);
+	table_close(pg_index, AccessShareLock);
+	return twin;
+}
+
+/* Steps for one member of a partition tree. */
 static List *
-partition_steps(const GlperfIndexDef *def, const GlperfIndexDef *parent)
+partition_steps(const GlperfIndexDef *def)
 {
 	List	   *steps = NIL;
 	ListCell   *lc;
 	StringInfoData out;
 
-	if (get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE)
+	if (get_rel_relkind(def->relid) != RELKIND_PARTITIONED_TABLE)
+		return list_make1(index_ddl(def));
+	initStringInfo(&out);
+	appendStringInfo(&out, "CREATE INDEX %s ON ONLY %s",
+					 quote_identifier(def->name),
+					 glperf_qualified_name(def->relid));
+	append_body(&out, def);
+	steps = lappend(steps, out.data);
+	foreach(lc, find_inheritance_children(def->relid, NoLock))
 	{
-		initStringInfo(&out);
-		appendStringInfo(&out, "CREATE INDEX %s ON ONLY %s",
-						 quote_identifier(def->name),
-						 glperf_qualified_name(def->relid));
-		append_body(&out, def);
-		steps = lappend(steps, out.data);
-		foreach(lc, find_inheritance_children(def->relid, NoLock))
-			steps = list_concat(steps,
-								partition_steps(for_partition(def, lfirst_oid(lc)),
-												def));
-	}
-	else
-		steps = lappend(steps, index_ddl(def));
-	if (parent)
-	{
+		GlperfIndexDef *part = for_partition(def, lfirst_oid(lc));
+		Oid			twin = find_twin(part, existing_index(def));
+
+		if (!OidIsValid(twin))
+			steps = list_concat(steps, partition_steps(part));
 		initStringInfo(&out);
 		appendStringInfo(&out, "ALTER INDEX %s ATTACH PARTITION %s",
-						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(parent->relid)),
-													parent->name),
 						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(def->relid)),
-													def->name));
+													def->name),
+						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(part->relid)),
+													OidIsValid(twin) ? get_rel_name(twin) : part->name));
 		steps = lappend(steps, out.data);
 	}
 	return steps;
@@ -302,18 +380,49 @@ partition_steps(const GlperfIndexDef *def, const GlperfIndexDef *parent)
 List *
 glperf_index_def_steps(const GlperfIndexDef *def)
 {
-	return partition_steps(def, NULL);
+	return partition_steps(def);
+}
+
+/*
+ * What partition_steps() takes in goes with the whole: how to get it back.  A
+ * part that is younger than the whole was made for it, for a new partition.
+ */
+static void
+add_twins_undo(StringInfo script, const GlperfIndexDef *def)
+{
+	ListCell   *lc;
+
+	if (get_rel_relkind(def->relid) != RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach(lc, find_inheritance_children(def->relid, NoLock))
+	{
+		GlperfIndexDef *part = for_partition(def, lfirst_oid(lc));
+		Oid			whole = existing_index(def);
+		Oid			twin = find_twin(part, whole);
+		char	   *undo = OidIsValid(twin) &&
+		(!OidIsValid(whole) || twin < whole) ? glperf_index_undo(twin) : NULL;
+
+		if (undo)
+			appendStringInfo(script, ";\n%s", undo);
+		else if (!OidIsValid(twin))
+			add_twins_undo(script, part);
+	}
 }
 
 char *
 glperf_index_def_undo(const GlperfIndexDef *def)
 {
+	StringInfoData script;
+
 	/* CONCURRENTLY is refused for an index of a partitioned table */
-	return psprintf("DROP INDEX %s%s",
-					get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE ?
-					"" : "CONCURRENTLY ",
-					quote_qualified_identifier(get_namespace_name(get_rel_namespace(def->relid)),
-											   def->name));
+	initStringInfo(&script);
+	appendStringInfo(&script, "DROP INDEX %s%s",
+					 get_rel_relkind(def->relid) == RELKIND_PARTITIONED_TABLE ?
+					 "" : "CONCURRENTLY ",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(def->relid)),
+												def->name));
+	add_twins_undo(&script, def);
+	return script.data;
 }
 
 /* Append one more statement to a script. */

@@ -135,11 +135,15 @@ extern char *glperf_index_def_columns(const GlperfIndexDef *def);
 /*
  * Statements that build the index without blocking writers, as a List of
  * char *.  One for a plain table; for a partition tree the invalid parent,
- * one build per leaf and the attachments.
+ * one build per leaf and the attachments, where an index
+ * that a partition has already is attached instead of building its like.
  */
 extern List *glperf_index_def_steps(const GlperfIndexDef *def);
 
-/* DROP INDEX CONCURRENTLY (or DROP INDEX for a partition tree). */
+/*
+ * DROP INDEX CONCURRENTLY; for a partition tree DROP INDEX, and what brings back
+ * the indexes that go with it although they were there before.
+ */
 extern char *glperf_index_def_undo(const GlperfIndexDef *def);
 
 /*

@@ -184,6 +184,32 @@ UPDATE pause SET step = $k; SELECT setval('ddl_number', 1, false)});
 }
 converges('killed three times');
 
+# One partition has the index already, and one more comes while nobody works on
+# it: both are taken in, and what was there before survives taking all back.
+start_over();
+$node->safe_psql('postgres', q{
+CREATE INDEX own ON p1 (a) WITH (fillfactor = 80);
+COMMENT ON INDEX own IS 'mine';
+UPDATE pause SET step = 3});
+($rec) = grep { $_->{table_name} eq 'p' } @{ advice($node)->{recommendations} };
+is(scalar @{ $rec->{steps} }, 6, 'one leaf less to build');
+my $run = advisor_start($node, '--apply');
+wait_until_held('advisory');
+kill_run($run, 'kill -9');
+$node->safe_psql('postgres', q{
+CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3);
+INSERT INTO p SELECT 3, i % 5000, repeat('x', 400) FROM generate_series(1, 3000) i});
+converges('a partition with the index, and a new one');
+is( $node->safe_psql('postgres',
+		q{SELECT string_agg(indexname, ' ') FROM pg_indexes WHERE tablename IN ('p1', 'p3')}),
+	'own p3_a_idx', '... nothing was built beside theirs');
+$node->safe_psql('postgres', $_) for split /;\n/, $rec->{undo_ddl};
+is( $node->safe_psql('postgres', q{
+SELECT string_agg(indexdef || ' ' || coalesce(obj_description(indexname::regclass), ''), '')
+FROM pg_indexes WHERE tablename ~ '^p[0-9]*$' AND schemaname = 'public'}),
+	"CREATE INDEX own ON public.p1 USING btree (a) WITH (fillfactor='80') mine",
+	'... undo leaves what was there before');
+
 $holder->quit;
 $node->stop;
 done_testing();
