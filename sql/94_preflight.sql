@@ -16,6 +16,12 @@ FROM glperf.preflight_space(8192);
 SELECT check_id, status, regexp_replace(message, '[0-9]+ ([kMGTP]?B|bytes)', 'N', 'g') AS message
 FROM glperf.preflight_space(1::int8 << 50);
 SELECT check_id, status, message FROM glperf.preflight_space(NULL) ORDER BY check_id;
+-- an index takes twice its size for a while, and its WAL as much again as it has
+SELECT v.free_bytes AS free FROM pg_tablespace s, glperf.volume_space(s.oid) v
+WHERE s.spcname = 'pg_default' \gset
+SELECT share, string_agg(check_id, ' ' ORDER BY check_id) FILTER (WHERE status = 'refuse') AS refused
+FROM unnest('{0.2,0.4,0.6}'::float8[]) share, glperf.preflight_space((share * :free)::int8)
+GROUP BY share ORDER BY share;
 
 -- which steps are looked at
 SELECT step, (SELECT array_agg(DISTINCT p.check_id ORDER BY p.check_id) FROM glperf.apply_preflight(step, 8192, 3600) p

@@ -43,6 +43,14 @@ sub session
 my $reader = session('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class');
 refused(qr/it has to wait for a transaction that is open for \d+ s \(pid \d+, role \w+, [^)]*idle in transaction\)/,
 	'an old snapshot', '--max-wait=0');
+sub verdicts
+{
+	my ($step, $max_wait, $like) = @_;
+	return sql("SELECT coalesce(string_agg(check_id || ' ' || status, ','), '') FROM glperf.apply_preflight('$step', 1000, $max_wait) WHERE check_id LIKE '$like'");
+}
+my $create = 'CREATE INDEX CONCURRENTLY x ON public.orders (note)';
+sql("UPDATE glperf.threshold SET warning = 0 WHERE id = 'build_wait'");
+is(verdicts($create, 600, 'old%'), 'old_transaction warning', 'one that is not too old yet: a warning');
 sql("UPDATE glperf.threshold SET warning = 0, critical = 0 WHERE id = 'build_wait'");
 refused(qr/it has to wait for a transaction/, 'the threshold says the same');
 sql("UPDATE glperf.threshold SET warning = 60, critical = 600 WHERE id = 'build_wait'");
@@ -57,6 +65,10 @@ my $idle = session('BEGIN; SELECT 1');
 is(sql(q{SELECT count(*) FROM glperf.apply_preflight('CREATE INDEX CONCURRENTLY x ON public.orders (note)', 1000, 0)
 	WHERE status = 'refuse'}), 0, 'an idle transaction without a snapshot is none of our business');
 $idle->quit;
+$idle = session('BEGIN; SELECT count(*) FROM orders');
+is(verdicts($create, 0, 'old%'), '', 'nor is one that has only read the table');
+is(verdicts('DROP INDEX CONCURRENTLY public.orders_pkey', 0, 'old%'), 'old_transaction refuse', '... but dropping an index waits for it');
+$idle->quit;
 
 sql(q{BEGIN; UPDATE orders SET note = note WHERE id = 2; PREPARE TRANSACTION 'it''s prepared'});
 refused(qr/it has to wait for the prepared transaction 'it''s prepared', which is \d+ s old/,
@@ -69,7 +81,7 @@ my $busy = session('BEGIN; LOCK TABLE orders IN SHARE UPDATE EXCLUSIVE MODE');
 refused(qr/a session holds a lock that excludes it \(pid \d+/, 'a lock');
 $busy->quit;
 
-# vacuum waits for a buffer that a cursor has pinned
+# a vacuum that takes its time
 $node->append_conf('postgresql.conf', 'vacuum_cost_delay = 100ms');
 $node->append_conf('postgresql.conf', 'vacuum_cost_limit = 1');
 $node->reload;
@@ -77,6 +89,8 @@ my $vacuum = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '
 	'<', \undef, '>', \my $out, '2>', \my $err);
 $node->poll_query_until('postgres', 'SELECT count(*) = 1 FROM pg_stat_progress_vacuum') or die;
 refused(qr/VACUUM is running on the table \(pid \d+\)/, 'a vacuum');
+sql('CREATE TABLE elsewhere (a int)');
+is(verdicts('CREATE INDEX CONCURRENTLY x ON public.elsewhere (a)', 0, 'old%'), '', '... which a build on another table does not wait for');
 sql('SELECT pg_cancel_backend(pid) FROM pg_stat_progress_vacuum');
 $vacuum->finish;
 
@@ -85,7 +99,6 @@ $reader = session('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM p
 my $build = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'CREATE INDEX CONCURRENTLY mine ON orders (note)' ],
 	'<', \undef, '>', \$out, '2>', \$err);
 $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%'}) or die;
-refused(qr/another index of the table is being built \(pid \d+\)/, 'another build') if 0;
 is(sql(q{SELECT string_agg(check_id || ' ' || message, ',') FROM glperf.apply_preflight('CREATE INDEX CONCURRENTLY x ON public.orders (note)', 1000, 600)
 	WHERE status = 'refuse'}) =~ /^table_busy another index of the table is being built \(pid \d+\)$/, 1, 'another build: refused');
 $reader->quit;
@@ -142,6 +155,13 @@ like(sql(q{SELECT string_agg(check_id || ' ' || message, ',') FROM glperf.apply_
 	WHERE status = 'refuse' AND check_id LIKE 'replica%'}),
 	qr/^replica_slot slot keeper would be lost after another .* of WAL, and building writes about 954 MB/,
 	'a slot that the build would kill');
+$node->append_conf('postgresql.conf', 'max_slot_wal_keep_size = 1GB');
+$node->reload;
+$node->poll_query_until('postgres', q{SELECT safe_wal_size > 500e6 FROM pg_replication_slots}) or die;
+# half of what is left is the limit, and what is left shrinks meanwhile
+is(sql(q{SELECT string_agg(p.check_id || ' ' || s.share, ',') FROM pg_replication_slots k,
+	unnest('{0.3,0.7}'::float8[]) s(share), glperf.preflight_replication((k.safe_wal_size * s.share)::int8) p
+	WHERE p.check_id = 'replica_slot'}), 'replica_slot 0.7', 'twice the size of the index has to be left');
 sql(q{SELECT pg_drop_replication_slot('keeper')});
 
 # --- a role that cannot see is told so; steps that don't build are not held up
