@@ -30,6 +30,13 @@ CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
 CREATE TABLE part_2 (code int, kind int, id int);
 ALTER TABLE part ATTACH PARTITION part_2 FOR VALUES IN (2);
 INSERT INTO part SELECT i, 1 + i % 2, (i::int8 * 7919 % 40000)::int FROM generate_series(1, 40000) i;
+CREATE TABLE mixed (big int8, num numeric, two int[], ten int[]);
+INSERT INTO mixed SELECT v, v, ARRAY[i, i + 1], ARRAY(SELECT i + j FROM generate_series(1, 10) j)
+FROM (SELECT i, i::int8 * 7919 % 40000 AS v FROM generate_series(1, 40000) i) s;
+CREATE TABLE watched (LIKE item);
+INSERT INTO watched SELECT * FROM item;
+CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER look BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION look();
 VACUUM ANALYZE;
 });
 
@@ -92,6 +99,8 @@ my ($other) = upkeep('UPDATE of another column', \@read, '\(code\)', [ 'UPDATE i
 my ($key) = upkeep('UPDATE of the key', \@read, '\(code\)', [ 'UPDATE item SET code = $1 WHERE id = $2', $n ]);
 cmp_ok($key, '>', 3 * $other, 'an update that stops being HOT costs a multiple of one that may be');
 cmp_ok($key, '>', 1.5 * $insert, 'and more than an insert, as the primary key gets an entry, too');
+my ($unrelated) = upkeep('UPDATE of another index\'s key', \@read, '\(code\)', [ 'UPDATE item SET id = $1 WHERE id = $2', $n ]);
+cmp_ok($unrelated, '>', 2 * $other, 'nor can one be HOT that changes the key of another index');
 my ($upsert) = upkeep('ON CONFLICT DO UPDATE', \@read, '\(code\)',
 	[ 'INSERT INTO item VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET code = excluded.code', $n ]);
 cmp_ok($upsert, '>', $insert * 1.1, 'ON CONFLICT DO UPDATE counts as inserts and updates');
@@ -121,6 +130,29 @@ my ($moved) = upkeep('UPDATE of a partition with other column numbers', \@part_r
 my ($stays) = upkeep('UPDATE of its other column', \@part_read, '\(code\)', [ 'UPDATE part_2 SET id = $1 WHERE id = $2', $n ]);
 cmp_ok($moved, '>', 2 * $stays, 'and its columns are known by name');
 
+my @leaf_read = ('SELECT count(*) FROM part_2 WHERE code = 17', 10000000, 10000000, 5e7);
+my ($leaf) = upkeep('INSERT into a partition with an index of its own', \@leaf_read, 'part_2.*\(code\)', [ 'INSERT INTO part_2 (id, kind, code) VALUES ($1, $2, $3)', $n ]);
+my ($spread) = upkeep('INSERT above it', \@leaf_read, 'part_2.*\(code\)', [ 'INSERT INTO part VALUES ($1, $2, $3)', $n ]);
+cmp_ok(abs($spread / $leaf - 0.5), '<', 0.1, 'which gets the share of the rows that it has');
+
+# Keys are not equally dear.
+my @mixed = ('INSERT INTO mixed VALUES ($1, $2, $3, $4)', $n);
+my ($big) = upkeep('bigint', [ 'SELECT num FROM mixed WHERE big = 17', 10000000, 10000000, 5e7 ], '\(big\)', [@mixed]);
+my ($numeric) = upkeep('numeric', [ 'SELECT big FROM mixed WHERE num = 17', 10000000, 10000000, 5e7 ], '\(num\)', [@mixed]);
+cmp_ok($numeric, '>', $big + $n * 0.001, 'numbers of any length are compared more slowly');
+my ($two) = upkeep('two keys', [ 'SELECT num FROM mixed WHERE two @> ARRAY[17]', 10000000, 10000000, 5e7 ], 'gin \(two', [@mixed]);
+my ($ten) = upkeep('ten keys', [ 'SELECT num FROM mixed WHERE ten @> ARRAY[17]', 10000000, 10000000, 5e7 ], 'gin \(ten', [@mixed]);
+cmp_ok($ten, '>', 3 * $two, 'GIN has an entry for each key inside a value');
+
+# Measured times of inserts tell how fast the machine is, but not of triggers.
+my ($slow) = upkeep('INSERT on a slow machine', \@read, '\(code\)', [ 'INSERT INTO item VALUES ($1, $2, $3, $4, $5)', $n, $n, $n ]);
+cmp_ok($slow, '>', 2 * $insert, 'a slow machine writes indexes slowly');
+my @watched_read = ('SELECT note FROM watched WHERE code = 17', 10000000, 10000000, 5e7);
+my @watched = map {
+	(upkeep('INSERT with a trigger', \@watched_read, '\(code\)', [ 'INSERT INTO watched VALUES ($1, $2, $3, $4, $5)', $n, $n, $_ ]))[0]
+} undef, $n;
+cmp_ok(abs($watched[1] / $watched[0] - 1), '<', 0.02, 'but a slow trigger says nothing about that');
+
 # An index with a condition pays for the rows that it has, and for updates of
 # the condition's column.
 my @open = (q{SELECT made FROM item WHERE state = 'open' ORDER BY made LIMIT 10}, 10000000, 10000000, 5e7);
@@ -128,6 +160,15 @@ my ($partial) = upkeep('partial', \@open, q{WHERE}, [ 'INSERT INTO item VALUES (
 cmp_ok($partial, '<', $insert / 2, 'a partial index costs less');
 my ($flips) = upkeep('partial, its condition', \@open, q{WHERE|state}, [ 'UPDATE item SET state = $1 WHERE id = $2', $n ]);
 cmp_ok($flips, '>', $partial, 'but updates of its condition end HOT');
+
+$node->append_conf('postgresql.conf', 'full_page_writes = off');
+$node->reload;
+$node->poll_query_until('postgres', q{SELECT current_setting('full_page_writes') = 'off'}) or die;
+my (undef, $bare) = upkeep('INSERT without page images', \@read, '\(code\)', [ 'INSERT INTO item VALUES ($1, $2, $3, $4, $5)', $n ]);
+cmp_ok($bare, '<', $wal - $n, 'without images of pages there is less WAL');
+$node->append_conf('postgresql.conf', 'full_page_writes = on');
+$node->reload;
+$node->poll_query_until('postgres', q{SELECT current_setting('full_page_writes') = 'on'}) or die;
 
 # Where the break-even lies: an index that costs more than it brings is not
 # advised, and near that point the verdict turns.
