@@ -118,6 +118,32 @@ FROM glperf.health_statements WHERE message ~ 'COPY|LOCK|VACUUM';
 DROP TABLE kinds;
 UPDATE glperf.threshold t SET warning = d.warning, critical = d.critical
 FROM glperf.threshold_defaults() d WHERE d.id = t.id AND t.edited;
+-- the bounds of percentiles, of 40 calls one of which took long
+SELECT pg_stat_statements_reset() IS NOT NULL AS reset;
+\o /dev/null
+SELECT format('SELECT pg_sleep(%s)', CASE g WHEN 7 THEN 0.05 ELSE 0.00 END)
+FROM generate_series(1, 40) g
+\set ECHO none
+\gexec
+\set ECHO all
+\o
+SELECT calls, p95_at_most_ms < max_time_ms AS below,
+	abs(p95_at_most_ms - mean_time_ms - 4.358898943540674 * stddev_time_ms) < 1e-6 AS p95,
+	p99_at_most_ms = least(max_time_ms, mean_time_ms + 9.9498743710662 * stddev_time_ms) AS p99
+FROM glperf.statements WHERE query LIKE 'SELECT pg_sleep%';
+-- what runs inside a function is part of what called it
+CREATE FUNCTION outer_one() RETURNS int8 LANGUAGE plpgsql AS
+'BEGIN PERFORM count(*) AS inner_one FROM pg_class, pg_sleep(0.01); RETURN 1; END';
+SET pg_stat_statements.track = 'all';
+SELECT outer_one() > 0 AS ran;
+RESET pg_stat_statements.track;
+SELECT toplevel, count(*) > 0 AS known, round(sum(share_pct)) = 100 AS whole
+FROM glperf.statements WHERE database = current_database() OR toplevel
+GROUP BY toplevel ORDER BY toplevel;
+SELECT count(*) FILTER (WHERE NOT toplevel) AS inside, (
+	SELECT count(*) FROM glperf.statement_rankings WHERE query LIKE 'SELECT count(*) AS inner_one%') AS ranked
+FROM glperf.statements WHERE query LIKE 'SELECT count(*) AS inner_one%';
+DROP FUNCTION outer_one();
 -- rankings: in order, and shares of the whole
 SELECT ranking, unit, min(rank) AS first,
 	bool_and(share_pct BETWEEN 0 AND 100) AS share,

@@ -66,6 +66,13 @@ FROM glperf.capacity WHERE resource = 'volume' ORDER BY object;
 SELECT object, check_id, round(value) AS value, status, remedy IS NULL AS quiet
 FROM glperf.health_capacity WHERE object LIKE 'volume%' ORDER BY object;
 DELETE FROM glperf.history_capacity;
+-- one that has jumped above its line fills up from there
+SELECT grow(20, 'volume', 'volume /a', 'bytes', 60e9, 1e9, 100e9);
+UPDATE glperf.history_capacity SET last_value = 90e9
+WHERE day_at = (SELECT max(day_at) FROM glperf.history_capacity);
+SELECT round((days_until_limit * growth_per_day / 1e9)::numeric, 3) AS room_gb
+FROM glperf.capacity WHERE resource = 'volume';
+DELETE FROM glperf.history_capacity;
 
 -- connections: the day's peak counts; gaps in the days are no harm; what is
 -- older than the window does not count
@@ -96,6 +103,12 @@ SELECT glperf.capacity_snapshot() < 3 AS no_sizes;
 SELECT samples, peak_value >= mean_value AS peak, limit_value = (
 	SELECT usable FROM glperf.connections) AS limit_value
 FROM glperf.history_capacity WHERE resource = 'connections';
+-- a day's mean and peak are of all its looks
+UPDATE glperf.history_capacity SET samples = 3, mean_value = 100, peak_value = 1000
+WHERE resource = 'connections';
+SELECT glperf.capacity_snapshot() < 3 AS no_sizes;
+SELECT samples, abs(mean_value - (300 + last_value) / 4) < 1e-6 AS mean, peak_value
+FROM glperf.history_capacity WHERE resource = 'connections';
 SELECT glperf.capacity_snapshot(0) > 4 AS sizes;
 UPDATE glperf.history_capacity SET day_at = day_at - interval '900 days';
 SELECT glperf.capacity_snapshot(0) > 4 AS again;
@@ -108,6 +121,9 @@ SELECT count(*) > 100 AS a_request FROM pg_class;
 SELECT glperf.snapshot() >= 0 AS taken;
 SELECT unit, samples, last_value > 0 AS traffic FROM glperf.history_capacity
 WHERE resource = 'traffic';
+-- and once from each
+SELECT glperf.capacity_snapshot() > 0 AS kept;
+SELECT samples FROM glperf.history_capacity WHERE resource = 'traffic';
 DELETE FROM glperf.history_capacity;
 DELETE FROM glperf.history_snapshot;
 DELETE FROM glperf.history_statement;

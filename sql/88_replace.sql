@@ -115,6 +115,22 @@ RESET enable_seqscan;
 SELECT pg_stat_force_next_flush() IS NOT NULL AS flushed;
 SELECT try('SELECT 1', 'UPDATE glperf.threshold SET warning = 1.01 WHERE id = ''index_prefix_size''') AS in_use;
 DROP INDEX old;
+-- a statement of the workload is better off with the small one
+CREATE INDEX old ON jobs (agent);
+VACUUM jobs;
+SELECT DISTINCT action, substring(reason FROM 'old stays.*') AS stays
+FROM glperf.advise_indexes(workload => statement(:'by_agent') || statement('SELECT agent FROM jobs ORDER BY agent')), unnest(reasons) reason
+WHERE schema_name = 'replace_test' AND reason ~ '^old stays';
+SELECT count(*) AS drops FROM advice(statement(:'by_agent'), statement('SELECT agent FROM jobs ORDER BY agent')) WHERE step LIKE 'DROP%';
+DROP INDEX old;
+-- nobody has scanned it, yet the workload would
+CREATE INDEX old ON jobs (status, parent_id);
+SELECT try('SELECT 1', 'UPDATE glperf.threshold SET warning = 0 WHERE id = ''index_evidence''') AS not_used;
+BEGIN;
+UPDATE glperf.threshold SET warning = 0 WHERE id = 'index_evidence';
+SELECT count(*) AS drops FROM advice(statement('SELECT payload FROM jobs WHERE status = ''running'' AND parent_id = 7')) WHERE step LIKE 'DROP%';
+ROLLBACK;
+DROP INDEX old;
 -- an index for a foreign key may go when the new one finds the rows as well
 CREATE INDEX fk ON jobs (parent_id);
 SELECT * FROM advice(statement('SELECT * FROM jobs WHERE parent_id = $1 ORDER BY created LIMIT 20'));

@@ -133,7 +133,6 @@ WITH l AS (
 		k.unit, x.days, x.span_days, x.last_at, x.value,
 		CASE k.resource WHEN 'storage' THEN l.storage_bytes
 			ELSE x.limit_value END AS limit_value, x.r2,
-		x.days >= l.evidence_days OR l.evidence_days IS NULL AS enough,
 		CASE WHEN x.days >= l.evidence_days OR l.evidence_days IS NULL
 			THEN x.slope END AS slope,
 		x.intercept, l.evidence_days
