@@ -157,6 +157,7 @@ typedef struct ServerFacts
 	char	   *user;
 	char	   *host;			/* name or socket directory */
 	char	   *port;
+	char	   *client_encoding;	/* of the connection, and so of all texts */
 	char	   *server_version;
 	char	   *extension_version;
 	char	   *api_version;

@@ -104,7 +104,8 @@ drop_invalid(const AdvisorOptions *opts, const char *step)
 
 	/* the signal was for the build; a second one is for the clean-up */
 	CancelRequested = false;
-	db_set_lock_timeout(Min(opts->lock_timeout_ms, CLEANUP_LOCK_TIMEOUT_MS));
+	db_set_lock_timeout(opts->lock_timeout_ms == 0 ? CLEANUP_LOCK_TIMEOUT_MS :
+						Min(opts->lock_timeout_ms, CLEANUP_LOCK_TIMEOUT_MS));
 
 	/* a cancel that arrives late hits the first of these: try again */
 	for (int attempt = 0; attempt < 2 && !gone; attempt++)
@@ -387,6 +388,7 @@ apply_run(const AdvisorOptions *opts, Advice *advice)
 {
 	bool		all_done = true;
 
+	db_applying = true;
 	for (int i = 0; i < advice->nrecommendations; i++)
 	{
 		Recommendation *rec = &advice->recommendations[i];

@@ -74,6 +74,9 @@ static const Column plan_columns[] = {
 
 PGconn	   *db_conn = NULL;
 
+/* See db.h. */
+bool		db_applying = false;
+
 /* What search_path was before we made it safe; for --explain */
 static char *user_search_path = NULL;
 
@@ -153,14 +156,30 @@ db_run(const char *sql, int nparams, const char *const *params)
 	return PQexecParams(db_conn, sql, nparams, NULL, params, NULL, NULL, 0);
 }
 
+/*
+ * End the program if it was told to.  A cancel request that reaches the server
+ * between two statements stops none, so this is asked before each.
+ */
+static void
+stop_if_cancelled(void)
+{
+	if (!CancelRequested || db_applying)
+		return;
+	pg_log_error("cancelled");
+	options_exit_failure();
+}
+
 /* As db_run(), ending the program unless the statement succeeds. */
 PGresult *
 db_run_or_fail(const char *what, const char *sql, int nparams,
 			   const char *const *params)
 {
-	PGresult   *res = db_run(sql, nparams, params);
-	ExecStatusType status = PQresultStatus(res);
+	PGresult   *res;
+	ExecStatusType status;
 
+	stop_if_cancelled();
+	res = db_run(sql, nparams, params);
+	status = PQresultStatus(res);
 	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
 		fail_with_result(what, res);
 	return res;
@@ -315,6 +334,27 @@ db_begin_read_only(const AdvisorOptions *opts)
 	db_set_read_settings(opts);
 }
 
+/*
+ * Timeouts that a role or database has for others, and that would end us while
+ * a log is read or an index is built.
+ */
+void
+db_lift_timeouts(bool local)
+{
+	PGresult   *res;
+	const char *params[1] = {local ? "t" : "f"};
+
+	/* not all majors have all of them */
+	res = db_run_or_fail("could not change a setting",
+						 "SELECT pg_catalog.set_config(s.name, '0', $1::bool)"
+						 " FROM pg_catalog.pg_settings s WHERE s.name IN"
+						 " ('idle_in_transaction_session_timeout',"
+						 "  'idle_session_timeout', 'transaction_timeout')"
+						 " AND s.setting <> '0'",
+						 1, params);
+	PQclear(res);
+}
+
 /* See db_internal.h. */
 void
 db_set_read_settings(const AdvisorOptions *opts)
@@ -331,6 +371,7 @@ db_set_read_settings(const AdvisorOptions *opts)
 		PQclear(res);
 	}
 	db_set_setting("search_path", db_safe_search_path, true);
+	db_lift_timeouts(true);
 	snprintf(timeout, sizeof(timeout), "%d", opts->statement_timeout_ms);
 	db_set_setting("statement_timeout", timeout, true);
 	snprintf(timeout, sizeof(timeout), "%d", ANALYSIS_LOCK_TIMEOUT_MS);
@@ -385,6 +426,8 @@ db_handshake(const AdvisorOptions *opts, ServerFacts *server)
 	server->user = pg_strdup(PQuser(db_conn));
 	server->host = pg_strdup(PQhost(db_conn) ? PQhost(db_conn) : "");
 	server->port = pg_strdup(PQport(db_conn) ? PQport(db_conn) : "");
+	server->client_encoding =
+		pg_strdup(PQparameterStatus(db_conn, "client_encoding"));
 	server->server_version = pg_strdup(PQparameterStatus(db_conn,
 														 "server_version"));
 	check_api_version(server);

@@ -74,6 +74,12 @@ extern void db_check_judge(const AdvisorOptions *opts, HealthRow *rows,
  */
 extern bool db_apply_lock(void);
 
+/*
+ * db_applying -- statements are being applied: a signal no longer ends the
+ * program, as what was done until then has to be reported
+ */
+extern bool db_applying;
+
 /* db_apply_settings -- timeouts and liveness checks of the session */
 extern void db_apply_settings(const AdvisorOptions *opts);
 

@@ -106,6 +106,7 @@ db_apply_settings(const AdvisorOptions *opts)
 
 	db_set_setting("search_path", db_safe_search_path, false);
 	db_set_setting("statement_timeout", "0", false);
+	db_lift_timeouts(false);
 	db_set_lock_timeout(opts->lock_timeout_ms);
 
 	/*

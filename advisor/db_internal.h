@@ -61,6 +61,9 @@ extern void db_end_read_only(void);
 /* db_set_setting -- for the transaction (local) or the session, or fail */
 extern void db_set_setting(const char *name, const char *value, bool local);
 
+/* db_lift_timeouts -- those that end idle sessions and long transactions */
+extern void db_lift_timeouts(bool local);
+
 /* db_stay_out_of_workload -- do not let pg_stat_statements count us */
 extern void db_stay_out_of_workload(bool local);
 

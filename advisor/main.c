@@ -8,7 +8,10 @@
  */
 #include "postgres_fe.h"
 
+#include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "common/logging.h"
 
@@ -34,6 +37,22 @@ static AdvisorOptions opts = {
 	.format = FORMAT_TEXT,
 };
 
+/*
+ * Started without standard files, we would get the connection to the server
+ * under their numbers, and write messages and reports to it.
+ */
+static void
+keep_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+	{
+		/* a report that nobody gets is still an error */
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+			open(DEVNULL, fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(GLPERF_EXIT_FAILURE);
+	}
+}
+
 /* What --apply needs before the analysis; ends the program if it can't be. */
 static void
 prepare_apply(Advice *advice)
@@ -49,6 +68,8 @@ prepare_apply(Advice *advice)
 		pg_log_error("another glperf-advisor --apply is running in this database");
 		exit(GLPERF_EXIT_RUNNING);
 	}
+	/* a message that nobody reads is no reason to stop in the middle */
+	pqsignal(SIGPIPE, SIG_IGN);
 	db_apply_settings(&opts);
 	apply_leftovers(&opts, advice);
 }
@@ -79,6 +100,7 @@ main(int argc, char *argv[])
 {
 	Advice		advice = {0};
 
+	keep_standard_files();
 	pg_logging_init(argv[0]);
 	set_pglocale_pgservice(argv[0], PG_TEXTDOMAIN("glperf-advisor"));
 	setlocale(LC_NUMERIC, "C"); /* a decimal comma is not JSON */

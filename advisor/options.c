@@ -20,6 +20,7 @@
 #include "advice.h"
 #include "check.h"
 #include "options.h"
+#include "text.h"
 
 static const char *const progname = "glperf-advisor";
 
@@ -147,6 +148,23 @@ help(void)
 }
 
 /* See options.h. */
+const char *
+options_limits(const AdvisorOptions *opts)
+{
+	char	   *limits = "";
+
+	if (opts->budget_bytes >= 0)
+		limits = psprintf("--budget=%s", text_bytes(opts->budget_bytes));
+	if (opts->max_indexes >= 0)
+		limits = psprintf("%s%s--max-indexes=%d", limits,
+						  limits[0] ? ", " : "", opts->max_indexes);
+	if (opts->min_benefit_pct >= 0)
+		limits = psprintf("%s%s--min-benefit=%g", limits,
+						  limits[0] ? ", " : "", opts->min_benefit_pct);
+	return limits[0] ? limits : NULL;
+}
+
+/* See options.h. */
 void
 options_exit_failure(void)
 {
@@ -216,6 +234,13 @@ parse_with_unit(const char *arg, const char *option, const Unit *units,
 	return value;
 }
 
+/* The same for a time, in whole milliseconds: 0 alone means no limit. */
+static int
+parse_time(const char *arg, const char *option, double min)
+{
+	return (int) ceil(parse_with_unit(arg, option, time_units, min, INT_MAX));
+}
+
 /* Read a percentage, with or without the sign. */
 static double
 parse_percent(const char *arg, const char *option)
@@ -259,6 +284,41 @@ is_connection_string(const char *dbname)
 		strchr(dbname, '=') != NULL;
 }
 
+/* End it without showing the string, and be it in a message of libpq. */
+static void
+refuse_connection_string(const char *option_name)
+{
+	pg_log_error("invalid value for option %s", option_name);
+	pg_log_error_detail("It is not shown, as it may hold a password.");
+	usage_exit();
+}
+
+/*
+ * Refuse a value that can only be part of a misplaced or misread connection
+ * string: of other characters than those allowed, if that is not NULL.
+ */
+static void
+check_is_plain(const char *value, const char *option_name, const char *allowed)
+{
+	if (strstr(value, "://") != NULL || strchr(value, '=') != NULL ||
+		(allowed != NULL && value[strspn(value, allowed)] != '\0'))
+		refuse_connection_string(option_name);
+}
+
+/*
+ * In a URI whose password has a slash in it, that ends the server's name: the
+ * rest of the password would be taken for a database's.
+ */
+static bool
+is_cut_short(const char *uri)
+{
+	const char *server = strstr(uri, "://");
+	const char *path = server ? strchr(server + 3, '/') : NULL;
+	const char *at = path ? strchr(path, '@') : NULL;
+
+	return at != NULL && at < path + strcspn(path, "?");
+}
+
 /*
  * Refuse a connection string with a secret in it.  libpq marks the options
  * whose values must not be shown; that covers more than "password".  The
@@ -271,15 +331,14 @@ check_connection_string(const char *conninfo, const char *option_name)
 	PQconninfoOption *parsed;
 	PQconninfoOption *option;
 
-	parsed = PQconninfoParse(conninfo, NULL);
+	parsed = is_cut_short(conninfo) ? NULL : PQconninfoParse(conninfo, NULL);
 	if (parsed == NULL)
-	{
-		pg_log_error("invalid connection string for option %s", option_name);
-		pg_log_error_detail("It is not shown, as it may hold a password.");
-		usage_exit();
-	}
+		refuse_connection_string(option_name);
 	for (option = parsed; option->keyword != NULL; option++)
 	{
+		/* libpq would quote a port that is none, part of a password maybe */
+		if (strcmp(option->keyword, "port") == 0 && option->val != NULL)
+			check_is_plain(option->val, option_name, "0123456789, ");
 		if (option->dispchar[0] != '*' || option->val == NULL)
 			continue;
 		pg_log_error("refusing the %s in the connection string: the command line is visible to every user of this machine",
@@ -302,9 +361,11 @@ store_option(AdvisorOptions *opts, int c, char *arg)
 			opts->dbname = arg;
 			break;
 		case 'h':
+			check_is_plain(arg, "--host", NULL);
 			opts->host = arg;
 			break;
 		case 'p':
+			check_is_plain(arg, "--port", "0123456789, ");
 			opts->port = arg;
 			break;
 		case 'U':
@@ -317,6 +378,11 @@ store_option(AdvisorOptions *opts, int c, char *arg)
 			opts->prompt_password = TRI_YES;
 			break;
 		case 'o':
+			if (arg[0] == '\0')
+			{
+				pg_log_error("invalid value \"\" for option --output");
+				usage_exit();
+			}
 			opts->output = arg;
 			break;
 		case 'q':
@@ -339,7 +405,10 @@ store_option(AdvisorOptions *opts, int c, char *arg)
 														 size_units, 0, 1e18);
 			break;
 		case OPT_MAX_INDEXES:
-			if (!option_parse_int(arg, "--max-indexes", 0, INT_MAX,
+			if (arg[0] == '\0') /* which the next line takes for 0 */
+				pg_log_error("invalid value \"\" for option --max-indexes");
+			if (arg[0] == '\0' ||
+				!option_parse_int(arg, "--max-indexes", 0, INT_MAX,
 								  &opts->max_indexes))
 				usage_exit();
 			break;
@@ -347,19 +416,14 @@ store_option(AdvisorOptions *opts, int c, char *arg)
 			opts->min_benefit_pct = parse_percent(arg, "--min-benefit");
 			break;
 		case OPT_TIME_LIMIT:
-			opts->time_limit_ms = (int) parse_with_unit(arg, "--time-limit",
-														time_units, 1,
-														INT_MAX);
+			opts->time_limit_ms = parse_time(arg, "--time-limit", 1);
 			break;
 		case OPT_LOCK_TIMEOUT:
-			opts->lock_timeout_ms = (int) parse_with_unit(arg, "--lock-timeout",
-														  time_units, 0,
-														  INT_MAX);
+			opts->lock_timeout_ms = parse_time(arg, "--lock-timeout", 0);
 			break;
 		case OPT_STATEMENT_TIMEOUT:
 			opts->statement_timeout_ms =
-				(int) parse_with_unit(arg, "--statement-timeout", time_units,
-									  0, INT_MAX);
+				parse_time(arg, "--statement-timeout", 0);
 			break;
 		case OPT_WORKLOAD:
 			simple_string_list_append(&opts->workload_files, arg);
@@ -372,9 +436,7 @@ store_option(AdvisorOptions *opts, int c, char *arg)
 			simple_string_list_append(&opts->replicas, arg);
 			break;
 		case OPT_MAX_WAIT:
-			opts->max_wait_ms = (int) parse_with_unit(arg, "--max-wait",
-													  time_units, 0,
-													  INT_MAX);
+			opts->max_wait_ms = parse_time(arg, "--max-wait", 0);
 			break;
 		case OPT_ALL:
 			opts->all = true;

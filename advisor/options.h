@@ -78,6 +78,11 @@ typedef struct AdvisorOptions
 extern void options_parse(AdvisorOptions *opts, int argc, char *argv[]);
 
 /*
+ * options_limits -- what bounds the advice, as on a command line; NULL: nothing
+ */
+extern const char *options_limits(const AdvisorOptions *opts);
+
+/*
  * options_exit_failure -- end the program because of a failure
  *
  * With GLPERF_EXIT_FAILURE; the check command ends as unknown instead, and

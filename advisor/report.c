@@ -152,7 +152,7 @@ report_write_check(const AdvisorOptions *opts, const Check *check)
 
 /* See report.h. */
 const char *
-report_nothing(const Advice *advice)
+report_nothing(const AdvisorOptions *opts, const Advice *advice)
 {
 	const Summary *summary = &advice->summary;
 
@@ -160,6 +160,9 @@ report_nothing(const Advice *advice)
 		return "there is no statement to advise on";
 	if (summary->not_analysable == summary->statements)
 		return "none of the statements could be analysed";
+	if (options_limits(opts) != NULL)
+		return psprintf("no index would pay for itself within the limits of this run (%s)",
+						options_limits(opts));
 	return "no index would pay for itself";
 }
 

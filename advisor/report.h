@@ -82,7 +82,8 @@ extern void report_check_text(FILE *out, const AdvisorOptions *opts,
 extern void report_check_json(FILE *out, const Check *check);
 
 /* report_nothing -- why there is no recommendation */
-extern const char *report_nothing(const Advice *advice);
+extern const char *report_nothing(const AdvisorOptions *opts,
+								  const Advice *advice);
 
 /* report_outcome -- "not tried", "done", "failed" or "skipped" */
 extern const char *report_outcome(ApplyOutcome outcome);

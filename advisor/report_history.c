@@ -75,7 +75,10 @@ report_text_history(FILE *out, const AdvisorOptions *opts,
 				  psprintf("%s: %s", advice->gone[i].name,
 						   advice->gone[i].is_in_place ?
 						   "somebody has done it; it will be verified" :
-						   "would no longer pay for itself"), width);
+						   options_limits(opts) == NULL ?
+						   "would no longer pay for itself" :
+						   psprintf("would no longer pay for itself within the limits of this run (%s)",
+									options_limits(opts))), width);
 	if (opts->quiet)
 		return;
 	if (advice->nsuppressed > 0)
@@ -101,8 +104,9 @@ report_sql_verdicts(FILE *out, const AdvisorOptions *opts,
 	fprintf(out, "-- glperf-advisor %s verify, database %s, %s\n", GLPERF_VERSION,
 			text_clean(advice->server.database), advice->server.now);
 	fprintf(out, "-- Run with psql -X, not with --single-transaction.\n\n"
-			"SET client_encoding = 'UTF8';\n%sSET lock_timeout = %d;\n",
-			db_script_settings, opts->lock_timeout_ms);
+			"SET client_encoding = '%s';\n%sSET lock_timeout = %d;\n",
+			advice->server.client_encoding, db_script_settings,
+			opts->lock_timeout_ms);
 	for (int i = 0; i < advice->nverdicts; i++)
 	{
 		const Verdict *verdict = &advice->verdicts[i];

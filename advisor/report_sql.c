@@ -34,11 +34,11 @@ print_header(FILE *out, const AdvisorOptions *opts, const Advice *advice)
 			text_clean(advice->server.database), advice->server.now);
 	fprintf(out, "-- Run with psql -X, not with --single-transaction.  After a failure, drop the\n"
 			"-- invalid index before running its statement again; glperf.index_usage shows it.\n\n");
-	fprintf(out, "SET client_encoding = 'UTF8';\n"
+	fprintf(out, "SET client_encoding = '%s';\n"
 			"%s"
 			"SET statement_timeout = 0;\n"
-			"SET lock_timeout = %d;\n", db_script_settings,
-			opts->lock_timeout_ms);
+			"SET lock_timeout = %d;\n", advice->server.client_encoding,
+			db_script_settings, opts->lock_timeout_ms);
 }
 
 /* The whole script. */
@@ -74,5 +74,5 @@ report_sql(FILE *out, const AdvisorOptions *opts, const Advice *advice)
 		comment_statement(out, "undo", rec->undo_ddl);
 	}
 	if (advice->nrecommendations == 0)
-		fprintf(out, "\n-- nothing to do: %s\n", report_nothing(advice));
+		fprintf(out, "\n-- nothing to do: %s\n", report_nothing(opts, advice));
 }

@@ -614,7 +614,7 @@ print_recommendations(FILE *out, const AdvisorOptions *opts,
 		print_recommendation(out, opts, advice, rec, width);
 	}
 	if (advice->nrecommendations == 0)
-		fprintf(out, "\nNothing to do: %s.\n", report_nothing(advice));
+		fprintf(out, "\nNothing to do: %s.\n", report_nothing(opts, advice));
 	else if (shown == advice->nrecommendations)
 		print_totals(out, advice);
 	else

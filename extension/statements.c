@@ -16,18 +16,24 @@
 #include "compat.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
 
 #include "statement_kind.h"
 
@@ -86,6 +92,7 @@ static const GlperfStatementColumn columns[] = {
 };
 
 #define NCOLUMNS		((int) lengthof(columns))
+#define COL_DBID		1
 #define COL_TOPLEVEL	2
 #define COL_QUERY		4
 #define COL_STATS_SINCE 21
@@ -274,6 +281,101 @@ column_value(const GlperfStatementColumn *column, const int *attnums,
 	return column->type == FLOAT8OID ? Float8GetDatum(sum) : value;
 }
 
+/* Call pg_stat_statements' function. */
+static void
+query_source(const char *query)
+{
+	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read " PGSS);
+}
+
+/* The same, with each text in the encoding of the database that it ran in. */
+static void
+query_source_raw(const char *query)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	PG_TRY();
+	{
+		SetDatabaseEncoding(PG_SQL_ASCII);
+		query_source(query);
+	}
+	PG_FINALLY();
+	{
+		SetDatabaseEncoding(encoding);
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Call pg_stat_statements' function, which converts the texts of all databases
+ * to the encoding of this one, and fails over the first that it cannot
+ * convert.  Returns false if that happened, and the texts have come as they
+ * are.
+ */
+static bool
+query_source_converted(const char *query)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool converted = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		query_source(query);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_UNTRANSLATABLE_CHARACTER &&
+			error->sqlerrcode != ERRCODE_CHARACTER_NOT_IN_REPERTOIRE &&
+			error->sqlerrcode != ERRCODE_UNDEFINED_FUNCTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		converted = false;
+	}
+	PG_END_TRY();
+	if (!converted)
+		query_source_raw(query);
+	return converted;
+}
+
+/* A text of a database, shown here: question marks for what is not ASCII. */
+static Datum
+readable_text(Datum query, Oid dbid)
+{
+	text	   *copy;
+	HeapTuple	tuple;
+	int			encoding = -1;
+	unsigned char *byte;
+
+	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(dbid));
+	if (HeapTupleIsValid(tuple))
+	{
+		encoding = ((Form_pg_database) GETSTRUCT(tuple))->encoding;
+		ReleaseSysCache(tuple);
+	}
+	if (encoding == GetDatabaseEncoding())
+		return query;
+	copy = DatumGetTextPCopy(query);
+	byte = (unsigned char *) VARDATA(copy);
+	for (int i = 0; i < VARSIZE(copy) - VARHDRSZ; i++)
+		if (IS_HIGHBIT_SET(byte[i]))
+			byte[i] = '?';
+	return PointerGetDatum(copy);
+}
+
 /* Read all statements into the function's tuplestore.  Inside SPI. */
 static void
 store_statements(ReturnSetInfo *rsinfo, bool with_text)
@@ -282,13 +384,15 @@ store_statements(ReturnSetInfo *rsinfo, bool with_text)
 	int			attnums[NCOLUMNS][MAX_SOURCES];
 	Datum		stats_reset;
 	bool		stats_reset_null;
+	bool		converted = true;
 	TupleDesc	desc;
 
 	stats_reset = pgss_stats_reset(schema, &stats_reset_null);
-	if (SPI_execute(psprintf("SELECT * FROM %s." PGSS "(%s)", schema,
-							 with_text ? "true" : "false"),
-					true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read " PGSS);
+	if (with_text)
+		converted = query_source_converted(psprintf("SELECT * FROM %s." PGSS "(true)",
+													schema));
+	else
+		query_source(psprintf("SELECT * FROM %s." PGSS "(false)", schema));
 	desc = SPI_tuptable->tupdesc;
 
 	for (int c = 0; c < NCOLUMNS; c++)
@@ -316,8 +420,12 @@ store_statements(ReturnSetInfo *rsinfo, bool with_text)
 		}
 		if (!nulls[COL_QUERY])
 		{
-			text	   *query = DatumGetTextPP(values[COL_QUERY]);
+			text	   *query;
 
+			if (!converted)
+				values[COL_QUERY] = readable_text(values[COL_QUERY],
+												  DatumGetObjectId(values[COL_DBID]));
+			query = DatumGetTextPP(values[COL_QUERY]);
 			values[COL_KIND] =
 				CStringGetTextDatum(glperf_statement_kind(VARDATA_ANY(query),
 														  VARSIZE_ANY_EXHDR(query)));

@@ -39,7 +39,7 @@ static const char *const workload_query =
 "  greatest(extract(epoch FROM now() - s.stats_since), 0)::float8,"
 "  coalesce(r.rolname, s.userid::text)::text,"
 "  (SELECT substr(c, 13) FROM pg_db_role_setting d, unnest(d.setconfig) c"
-"    WHERE c LIKE 'search\\_path=%'"
+"    WHERE starts_with(c, 'search_path=')"
 "      AND d.setrole IN (s.userid, 0)"
 "      AND d.setdatabase IN (s.dbid, 0)"
 "    ORDER BY d.setrole <> 0 DESC, d.setdatabase <> 0 DESC LIMIT 1),"
@@ -70,6 +70,30 @@ static const char *const given_query =
 "    queryid, toplevel, samples, n)"
 " LEFT JOIN pg_roles r ON r.rolname = coalesce(w.role, current_user)"
 " ORDER BY n";
+
+#define MEMBERS_HINT \
+	"Each object has a member \"query\" and may have \"calls\", \"time_ms\", \"rows\", \"role\", \"search_path\", \"queryid\", \"toplevel\" and \"samples\"."
+
+/* The first thing in such an array that is not what it has to be. */
+static const char *const misfit_query =
+"SELECT e.n::int4, m.key, m.kind"
+" FROM jsonb_array_elements($1) WITH ORDINALITY AS e(statement, n)"
+" LEFT JOIN LATERAL ("
+"  SELECT j.key, k.kind"
+"  FROM jsonb_each(CASE jsonb_typeof(e.statement) WHEN 'object'"
+"    THEN e.statement ELSE '{}' END) j"
+"  JOIN (VALUES ('query', 'string', NULL, NULL), ('role', 'string', NULL, NULL),"
+"    ('search_path', 'string', NULL, NULL), ('toplevel', 'boolean', NULL, NULL),"
+"    ('samples', 'array', NULL, NULL), ('calls', 'number', 0, 9e18),"
+"    ('time_ms', 'number', 0, 1e300), ('rows', 'number', -9e18, 9e18),"
+"    ('queryid', 'number', -9223372036854775808, 9223372036854775807))"
+"   AS k(name, kind, lowest, highest) ON k.name = j.key"
+"  WHERE jsonb_typeof(j.value) NOT IN (k.kind, 'null')"
+"   OR CASE jsonb_typeof(j.value) WHEN 'number'"
+"     THEN NOT j.value::numeric BETWEEN k.lowest AND k.highest END"
+"  ORDER BY j.key LIMIT 1) m ON true"
+" WHERE jsonb_typeof(e.statement) <> 'object' OR m.key IS NOT NULL"
+" ORDER BY e.n LIMIT 1";
 
 /* Column of an SPI row as text, or NULL. */
 static char *
@@ -351,6 +375,34 @@ merge_workloads(GlperfWorkload *recorded, GlperfWorkload *given)
 	return recorded;
 }
 
+/* Refuse an array with members of other types or sizes than they have to be. */
+static void
+check_members(Datum statements)
+{
+	Oid			type = JSONBOID;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	if (SPI_execute_with_args(misfit_query, 1, &type, &statements, NULL, true,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not check the statements");
+	if (SPI_processed > 0)
+	{
+		HeapTuple	row = SPI_tuptable->vals[0];
+		char	   *n = text_column(row, SPI_tuptable->tupdesc, 1);
+		char	   *key = text_column(row, SPI_tuptable->tupdesc, 2);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 key == NULL ?
+				 errmsg("statement %s of the workload is not a JSON object", n) :
+				 errmsg("\"%s\" of statement %s of the workload is no %s, or out of range",
+						key, n, text_column(row, SPI_tuptable->tupdesc, 3)),
+				 errhint(MEMBERS_HINT)));
+	}
+	SPI_finish();
+}
+
 /* Refuse statements that make no sense or that the caller has no right to. */
 static void
 check_given(const GlperfWorkload *workload)
@@ -359,11 +411,10 @@ check_given(const GlperfWorkload *workload)
 	{
 		const GlperfWorkItem *item = &workload->items[i];
 
-		if (item->query[0] == '\0' || item->calls < 0)
+		if (item->query[0] == '\0')
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("statement %d of the workload has no query or a negative number of calls",
-							i + 1)));
+					 errmsg("statement %d of the workload has no query", i + 1)));
 	}
 }
 
@@ -390,8 +441,11 @@ glperf_workload_given(Jsonb *statements)
 		JsonbValue *recorded = getKeyJsonValueFromContainer(&statements->root,
 															"recorded", 8, NULL);
 
-		with_recorded = recorded != NULL && recorded->type == jbvBool &&
-			recorded->val.boolean;
+		if (recorded != NULL && recorded->type != jbvBool)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("\"recorded\" of the workload must be true or false")));
+		with_recorded = recorded != NULL && recorded->val.boolean;
 		statements = json_member(statements, "statements");
 	}
 	if (statements == NULL || !JB_ROOT_IS_ARRAY(statements) ||
@@ -399,8 +453,9 @@ glperf_workload_given(Jsonb *statements)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("workload must be a JSON array of objects"),
-				 errhint("Each object has a member \"query\" and may have \"calls\", \"time_ms\", \"rows\", \"role\", \"search_path\", \"queryid\", \"toplevel\" and \"samples\".")));
+				 errhint(MEMBERS_HINT)));
 	argument = JsonbPGetDatum(statements);
+	check_members(argument);
 	given = workload_from_query(given_query, &argument);
 	check_given(given);
 	for (int i = 0; i < given->n; i++)

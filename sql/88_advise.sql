@@ -124,6 +124,12 @@ SELECT glperf.advise_indexes(workload => 'null');
 SELECT glperf.advise_indexes(workload => '[1]');
 SELECT glperf.advise_indexes(workload => '[{"query": 1, "calls": "many"}]');
 SELECT count(*) FROM glperf.advise_indexes(workload => '[]');
+SELECT glperf.advise_indexes(workload => '[{"query": "SELECT 1"}, {"query": "SELECT 1", "calls": "many"}]');
+SELECT glperf.advise_indexes(workload => '[{"query": "SELECT 1", "calls": 1e400}]');
+SELECT glperf.advise_indexes(workload => '[{"query": "SELECT 1", "time_ms": -1}]');
+SELECT glperf.advise_indexes(workload => '[{"query": "SELECT 1", "samples": {}}]');
+SELECT glperf.advise_indexes(workload => '{"statements": [], "recorded": "yes"}');
+SELECT glperf.advise_indexes(workload => '[{}]');
 SELECT count(*) FROM glperf.advise_indexes(workload => '[{}, {"query": null}, {"query": ""}, {"query": "SELECT 1", "calls": -5, "time_ms": -1, "rows": -1}, {"query": "SELECT 1", "role": "nobody knows"}, {"query": "SELECT 1", "search_path": "\"open"}]');
 SELECT outcome, reason, query FROM glperf.advised_statements();
 

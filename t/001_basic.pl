@@ -43,6 +43,8 @@ my @refused = (
 	[ 'empty budget', qr/invalid value ""/, '--budget=' ],
 	[ 'negative number of indexes', qr/--max-indexes/, '--max-indexes=-1' ],
 	[ 'number of indexes with rubbish', qr/--max-indexes/, '--max-indexes=3x' ],
+	[ 'no number of indexes', qr/--max-indexes/, '--max-indexes=' ],
+	[ 'no file', qr/--output/, '--output=' ],
 	[ 'benefit above 100', qr/between 0 and 100/, '--min-benefit=101' ],
 	[ 'benefit that is no number', qr/between 0 and 100/, '--min-benefit=nan' ],
 	[ 'time without unit', qr/Valid units are ms, s, min and h/,

@@ -215,6 +215,9 @@ is(scalar @{ advice($node, '--max-indexes=1')->{recommendations} }, 1,
 	'--max-indexes=1');
 is(advisor($node, '--max-indexes=0')->{status}, 0,
 	'--max-indexes=0: nothing to do');
+like(flat(advisor($node, '--budget=0', '--max-indexes=3')->{out}),
+	qr/no index would pay for itself within the limits of this run \(--budget=0 bytes, --max-indexes=3\)/,
+	'limits that leave nothing are named');
 is(advisor($node, '--budget=8kB')->{status}, 0,
 	'a budget that no index fits in: nothing to do');
 like(advisor($node, '--budget=8kB')->{out},

@@ -9,6 +9,7 @@ use lib $FindBin::RealBin;
 
 use AdvisorTest;
 use PostgreSQL::Test::Utils;
+use POSIX ();
 use Test::More;
 
 my $node = new_node('exit_status', bare => 1);
@@ -83,6 +84,23 @@ is($run->{status}, 3, 'apply without rights: status 3');
 like($run->{out}, qr/applied    failed after 0 of 1 steps: permission denied/,
 	'... and the report says why');
 is(valid_indexes($node) . invalid_indexes($node), '0', '... and nothing changed');
+
+# 1: a signal between two statements, where there is nothing to cancel
+my $fifo = $node->basedir . '/fifo';
+POSIX::mkfifo($fifo, 0600) or die "mkfifo: $!";
+my $reading = advisor_start($node, "--workload=$fifo");
+open my $pipe, '>', $fifo or die "could not open $fifo: $!";
+$reading->{handle}->signal('TERM');
+print $pipe "SELECT 1;\n";
+close $pipe;
+$reading->{handle}->finish;
+is($reading->{handle}->result(0), 1, 'a signal while reading a file: status 1');
+like(${ $reading->{err} }, qr/error: cancelled/, '... says so');
+is(${ $reading->{out} }, '', '... and reports nothing');
+
+# messages that nobody reads do not end up in the connection to the server
+system(join(' ', map { "'$_'" } AdvisorTest::command($node)) . ' >/dev/null 2>&-');
+is($? >> 8, 2, 'without standard error: as with it');
 
 # 5: somebody else has the lock
 my $locker = $node->background_psql('postgres');

@@ -159,8 +159,25 @@ is($run->{status}, 2, 'bytes: there is advice');
 $report = eval { JSON::PP->new->utf8->decode($run->{out}) };
 is($report->{recommendations}[0]{table_name}, "latin\x{fffd}",
 	'bytes: JSON is valid UTF-8 all the same');
+append_to_file("$dir/bytes_advice.sql", advisor($node, '--dbname=bytes', '--format=sql')->{out});
 is(advisor($node, '--dbname=bytes', '--apply')->{status}, 0,
 	'bytes: --apply finds the table');
+$node->safe_psql('bytes', q{DO $$ BEGIN EXECUTE (SELECT format('DROP INDEX %I', relname) FROM pg_class
+	WHERE relkind = 'i' AND relname LIKE 'glp%'); END $$});
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'bytes', '-f', "$dir/bytes_advice.sql" ],
+	'bytes: psql runs the script');
+
+# --- texts of a database in another encoding, which pg_stat_statements cannot
+# convert to that of this one
+
+sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", 'postgres');
+$node->safe_psql('latin', q{CREATE EXTENSION pg_stat_statements; CREATE EXTENSION glperf});
+$node->safe_psql('postgres', qq{SELECT count(*) AS "\xe2\x86\x92" FROM pg_class});
+my ($ret, $stdout, $stderr) = $node->psql('latin', 'SELECT count(*) FROM pg_stat_statements');
+isnt($ret, 0, 'other encoding: pg_stat_statements fails');
+is($node->safe_psql('latin', q{SELECT query FROM glperf.statement_stats() WHERE query LIKE 'SELECT count(*) AS%pg_class'}),
+	'SELECT count(*) AS "???" FROM pg_class', '... glperf shows question marks');
+is(advisor($node, '--dbname=latin')->{status}, 0, '... nor does the advice');
 
 $node->stop;
 done_testing();

@@ -115,11 +115,17 @@ for my $dbname (
 for my $dbname (
 	"dbname=postgres password='$secret",
 	"postgresql://advisor:$secret%zz\@localhost/postgres",
-	"nonsense=$secret")
+	"nonsense=$secret",
+	# a slash that is not written %2F ends the server's name
+	"postgresql://advisor:$secret/x\@localhost/postgres",
+	"postgresql://advisor:12$secret/x\@localhost/postgres",
+	"postgresql://advisor\@localhost:$secret/postgres")
 {
 	never_shows('malformed', advisor($node, "--dbname=$dbname"), 4);
 }
 never_shows('as an argument', advisor($node, "password=$secret"), 4);
+never_shows('as a host', advisor($node, "--host=postgresql://advisor:$secret\@localhost/postgres"), 4);
+never_shows('as a port', advisor($node, "--port=5432 password=$secret"), 4);
 
 # --- the server's log of what we said
 
