@@ -8,8 +8,8 @@
 
 #include "index_pages.h"
 
-/* Standard errors within which frequent keys are taken for equally frequent. */
-#define NOISE			5.0
+/* Standard errors within which frequent keys are looked at together. */
+#define NOISE			15.0
 
 /* Add keys; blocks: of the table. */
 static void
@@ -29,30 +29,39 @@ compare_groups(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* What keys have in common: the mean of each. */
-static GlperfGroups
-mean_of(const GlperfGroups *groups, int n)
+/*
+ * Keys whose rows differ by little.  How far they differ in the whole is what
+ * they differ by in the sample less what chance makes of that: whether rows
+ * fit into an entry or on a page is decided by the one, not the other.
+ */
+static void
+calm(GlperfGroups *groups, int n, double share)
 {
-	GlperfGroups mean = {.n = n};
+	double		sum = 0;
+	double		squares = 0;
+	double		chance = 0;
+	double		mean;
+	double		factor;
 
 	for (int i = 0; i < n; i++)
 	{
-		mean.key += groups[i].key / n;
-		mean.tuples += groups[i].tuples / n;
-		mean.rows += groups[i].rows;
-		mean.firsts += groups[i].firsts * groups[i].rows;
+		sum += groups[i].rows;
+		squares += groups[i].rows * groups[i].rows;
+		chance += groups[i].rows * groups[i].rows / groups[i].chunks;
 	}
-	mean.firsts /= mean.rows;
-	return mean;
+	mean = sum / n;
+	squares = squares / n - mean * mean;
+	chance = chance / n * (1 - share);
+	factor = squares > chance ? sqrt(1 - chance / squares) : 0;
+	for (int i = 0; i < n; i++)
+		groups[i].tuples *=
+			(mean + (groups[i].rows - mean) * factor) / groups[i].rows;
 }
 
-/*
- * Add keys that are frequent.  Those that chance alone may have made different
- * are taken to be alike: whether rows fit into an entry or on a page is then
- * decided by what is known of all of them together.
- */
+/* Add keys that are frequent, those alike together; share: of all chunks. */
 static void
-add_frequent(GlperfGin *gin, GlperfGroups *groups, int n, double blocks)
+add_frequent(GlperfGin *gin, GlperfGroups *groups, int n, double share,
+			 double blocks)
 {
 	int			end;
 
@@ -61,13 +70,13 @@ add_frequent(GlperfGin *gin, GlperfGroups *groups, int n, double blocks)
 	{
 		double		limit = groups[start].rows *
 		(1 + NOISE / sqrt(groups[start].chunks));
-		GlperfGroups mean;
 
 		for (end = start; end < n && groups[end].rows <= limit; end++)
 			;
-		mean = mean_of(groups + start, end - start);
-		add_keys(gin, &mean, blocks);
+		calm(groups + start, end - start, share);
 	}
+	for (int i = 0; i < n; i++)
+		add_keys(gin, &groups[i], blocks);
 }
 
 void
@@ -84,7 +93,8 @@ glperf_keys_gin(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 		   (share >= 1 || shape.groups[rare].chunks == 0))
 		add_keys(gin, &shape.groups[rare++], blocks);
 	if (rare < shape.ngroups)
-		add_frequent(gin, shape.groups + rare, shape.ngroups - rare, blocks);
+		add_frequent(gin, shape.groups + rare, shape.ngroups - rare, share,
+					 blocks);
 	if (shape.groups)
 		pfree(shape.groups);
 }

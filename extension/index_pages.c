@@ -128,18 +128,37 @@ glperf_leaves_add_random(GlperfLeaves *leaves, double n, double mean,
 }
 
 /*
+ * Whole items that fit where room of them would, if their number varies by
+ * chance with this standard deviation.
+ */
+static double
+whole_items(double room, double deviation)
+{
+	double		low = Max(0.0, floor(room) - 3);
+	double		items = low;
+
+	if (deviation < 0.01)
+		return floor(room);
+	if (deviation > 1)
+		return room - 0.5;
+	for (int i = 1; i <= 6; i++)
+		items += 0.5 * erfc((low + i - room) / deviation / M_SQRT2);
+	return items;
+}
+
+/*
  * Items that stay on a page: it is closed by the item that comes when less
  * than free bytes are left, or that does not fit, and its last one moves on.
  */
 static double
-items_per_page(double bytes, double posting, double free_bytes, bool alike)
+items_per_page(double bytes, double posting, double free_bytes,
+			   double deviation)
 {
 	double		until_full = (LEAF_ROOM - free_bytes + posting) / bytes;
 	double		that_fit = (LEAF_ROOM - LINE) / bytes - 1;
+	double		items = Min(until_full, that_fit);
 
-	if (alike)
-		return Max(1.0, Min(floor(until_full), floor(that_fit)));
-	return Max(1.0, Min(until_full - 0.5, that_fit - 0.5));
+	return Max(1.0, whole_items(items, deviation / bytes * sqrt(Max(1.0, items))));
 }
 
 GlperfTree
@@ -151,24 +170,24 @@ glperf_tree(const GlperfLeaves *leaves, double pivot, double trees,
 	double		level;
 	double		fanout;
 	double		free_bytes;
-	bool		alike;
+	double		deviation;
 
 	if (leaves->items <= 0)
 		return tree;
 	mean = leaves->bytes / leaves->items;
-	alike = leaves->square / leaves->items - mean * mean < 1.0;
+	deviation = sqrt(Max(0.0, leaves->square / leaves->items - mean * mean));
 	if (fillfactor == 0)
 		fillfactor = BTREE_DEFAULT_FILLFACTOR;
 	free_bytes = BLCKSZ * (100.0 - fillfactor) / 100;
 	/* per tree from here; the last page is not full */
 	level = leaves->items / trees /
 		items_per_page(mean, leaves->posting_bytes / leaves->items,
-					   free_bytes, alike);
+					   free_bytes, deviation);
 	level = trees == 1 ? ceil(level - 0.02) : Max(1.0, level + 0.5);
 	level = Max(1.0, level);
 	tree.leaves = level * trees;
 	tree.pages += tree.leaves;
-	fanout = Max(2.0, items_per_page(pivot + LINE, 0, INNER_FREE, true));
+	fanout = Max(2.0, items_per_page(pivot + LINE, 0, INNER_FREE, 0));
 	while (level > 1)
 	{
 		level = ceil(level / fanout);
