@@ -45,6 +45,7 @@ typedef struct KeyGroup
 	uint64		hash;
 	uint32		rows;
 	uint32		chunks;
+	uint32		first_chunk;
 	uint32		last_chunk;
 	uint32		blocks;
 	uint32		last_block;
@@ -79,6 +80,8 @@ typedef struct RareKeys
 	double		rows;			/* in the sample */
 	double		bytes;			/* of their entries */
 	double		blocks;			/* pairs of key and block */
+	double		spread;			/* chunks that keys of several are spread over */
+	double		apart;			/* those several, summed */
 	Seen		seen;			/* in chunks */
 	double		others;			/* of frequent keys: rows in one chunk, summed */
 	RunKeys		runs;			/* in one chunk, or in a longer stretch */
@@ -146,6 +149,7 @@ count_keys(const GlperfSampledKey *keys, int n)
 		{
 			group->hash = key->hash;
 			group->bytes = key->bytes;
+			group->first_chunk = key->chunk;
 		}
 		if (group->rows == 0 || group->last_block != key->block)
 			group->blocks++;
@@ -179,6 +183,18 @@ note_run(RunKeys *runs, uint32 rows)
 	runs->rows[size] += rows;
 }
 
+/*
+ * Chunks of the sample that a key in several of them is likely to be spread
+ * over: the outermost ones seen are not the outermost there are.
+ */
+static double
+chunks_spread(const KeyGroup *group)
+{
+	double		n = group->chunks;
+
+	return (group->last_chunk - group->first_chunk) * (n + 1) / (n - 1);
+}
+
 /* Add up the groups that are not frequent. */
 static RareKeys
 sum_rare(const KeyTable *table)
@@ -202,6 +218,11 @@ sum_rare(const KeyTable *table)
 		see(&rare.seen, group->chunks);
 		if (group->chunks == 1)
 			note_run(&rare.runs, group->rows);
+		else
+		{
+			rare.spread += chunks_spread(group) * group->chunks;
+			rare.apart += group->chunks;
+		}
 	}
 	return rare;
 }
@@ -592,7 +613,9 @@ glperf_keys_groups(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 		{
 			.n = found.mix.keys[g],.tuples = rows[g],
 				.key = rare->bytes / rare->seen.keys,
-				.firsts = rare->blocks / rare->rows
+				.firsts = rare->blocks / rare->rows,
+				.spread = rare->apart == 0 ? 1 :
+				Min(1.0, rare->spread / rare->apart / (share * chunks))
 		};
 	for (uint32 i = 0; i <= found.table.mask; i++)
 	{
@@ -604,6 +627,8 @@ glperf_keys_groups(GlperfSampledKeys keys, const GlperfSampledKeys *runs,
 			.n = 1,.tuples = frequent_rows(group, &found),
 				.key = group->bytes,
 				.firsts = (double) group->blocks / group->rows,
+				.spread = group->chunks < 2 ? 0 :
+				Min(1.0, chunks_spread(group) / (share * chunks)),
 				.rows = group->rows,.chunks = group->chunks
 		};
 	}

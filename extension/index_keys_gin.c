@@ -16,7 +16,8 @@ static void
 add_keys(GlperfGin *gin, const GlperfGroups *keys, double blocks)
 {
 	glperf_gin_add(gin, keys->n, keys->key, keys->tuples, keys->firsts,
-				   blocks / Max(1.0, keys->tuples * keys->firsts));
+				   blocks * keys->spread /
+				   Max(1.0, keys->tuples * keys->firsts));
 }
 
 /* For qsort(): by rows of the sample. */

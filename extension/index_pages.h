@@ -63,6 +63,7 @@ typedef struct GlperfGroups
 	double		tuples;
 	double		key;			/* bytes of a key */
 	double		firsts;			/* share of tuples that are first in a block */
+	double		spread;			/* share of the blocks that they lie among */
 	double		rows;			/* of a key that was sampled often, and the */
 	double		chunks;			/* chunks it was in; 0 when extrapolated */
 } GlperfGroups;

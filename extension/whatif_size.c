@@ -291,7 +291,8 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 					   distinct);
 	else if (def->amoid == BRIN_AM_OID)
 		def->pages = leaves *
-			glperf_brin_pages(def->heap_pages / leaves, 2 * width + 16,
+			glperf_brin_pages(def->heap_pages / leaves,
+							  MAXALIGN((int) ceil(8 + 2 * width)),
 							  def->pages_per_range);
 	else if (def->amoid == HASH_AM_OID)
 	{

@@ -27,12 +27,12 @@ my $trgm = $node->safe_psql('postgres', "SELECT count(*) FROM pg_available_exten
 $node->safe_psql('postgres', 'CREATE EXTENSION pg_trgm') if $trgm;
 
 my @cases = index_cases(seed => $seed, rows => 12000, random => 10, trgm => $trgm);
-my $sql = "SET client_min_messages = error; CREATE TABLE app.result (n int, estimated int8, real int8);\n";
+my $sql = "SET client_min_messages = error; " . index_case_types() . "CREATE TABLE app.result (n int, estimated int8, real int8);\n";
 foreach my $case (@cases)
 {
 	my $n = $case->{n};
 	my $ddl = "CREATE INDEX real_$n ON app.t$n $case->{ddl}";
-	$sql .= index_case_sql($case, $seed) . qq{ANALYZE app.t$n;
+	$sql .= index_case_sql($case, $seed) . qq{
 SET glperf.size_sample_pages = 80;
 INSERT INTO app.result SELECT $n, size_bytes[1] FROM glperf.whatif('SELECT 1', ARRAY[\$d\$$ddl\$d\$]);
 RESET glperf.size_sample_pages;

@@ -37,7 +37,7 @@ sub psql
 system("createdb '$db' 2>/dev/null");
 my $trgm = psql("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'") > 0;
 psql('SET client_min_messages = error; CREATE EXTENSION IF NOT EXISTS glperf; DROP SCHEMA IF EXISTS app CASCADE; CREATE SCHEMA app;'
-	  . ($trgm ? 'CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;' : ''));
+	  . index_case_types() . ($trgm ? 'CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;' : ''));
 
 my @rows;
 foreach my $case (index_cases(%option, trgm => $trgm))
@@ -46,7 +46,6 @@ foreach my $case (index_cases(%option, trgm => $trgm))
 	my $t = "app.t$case->{n}";
 	my $ddl = "CREATE INDEX real_$case->{n} ON $t $case->{ddl}";
 	my $answer = psql(index_case_sql($case, $option{seed}) . qq{
-ANALYZE $t;
 SELECT (glperf.whatif('SELECT 1', ARRAY[\$d\$$ddl\$d\$])).size_bytes[1];
 $ddl;
 SELECT coalesce(sum(pg_relation_size(relid)), pg_relation_size('app.real_$case->{n}')) FROM pg_partition_tree('app.real_$case->{n}');
