@@ -51,6 +51,20 @@ typedef struct GlperfLoops
 	GlperfPrice price;
 } GlperfLoops;
 
+/* The options that do for some slots. */
+typedef struct GlperfFit
+{
+	int			rel;
+	Relids		outer;
+	GlperfSortOrder order;
+	GlperfAccessOption **options;	/* cheapest first, up to the first that
+									 * needs no candidate */
+	int		   *candidates;		/* of the same */
+	int			noptions;
+	int64		tick;			/* of the configuration that best is for */
+	GlperfAccessOption *best;	/* NULL: none */
+} GlperfFit;
+
 /* A table's place in a plan. */
 typedef struct GlperfSlot
 {
@@ -61,10 +75,7 @@ typedef struct GlperfSlot
 	GlperfSortOrder order;		/* that the plan relies on */
 	double		cost;			/* of one scan, as planned */
 	double		price;			/* the same in ns */
-	GlperfAccessOption **fitting;	/* options that fit, cheapest first, up to
-									 * the first that needs no candidate */
-	int			nfitting;
-	bool		sorted;			/* fitting has been made */
+	GlperfFit  *fit;			/* NULL: not looked for yet */
 } GlperfSlot;
 
 /*
@@ -112,6 +123,7 @@ typedef struct GlperfMatrix
 	int			nrels;
 	List	   *skeletons;		/* GlperfSkeleton * */
 	List	   *parts;			/* GlperfPart * */
+	List	   *fits;			/* GlperfFit * */
 	int64		tick;			/* number of configurations asked for */
 } GlperfMatrix;
 

@@ -24,6 +24,14 @@ glperf_access_order_serves(const GlperfSortOrder *have, const GlperfSortOrder *w
 	return true;
 }
 
+/* Do two orders serve each other? */
+static bool
+same_order(const GlperfSortOrder *a, const GlperfSortOrder *b)
+{
+	return glperf_access_order_serves(a, b) &&
+		glperf_access_order_serves(b, a);
+}
+
 GlperfSkeleton *
 glperf_access_new_skeleton(GlperfMatrix *matrix, double cost)
 {
@@ -72,8 +80,7 @@ same_shape(GlperfMatrix *matrix, const GlperfSkeleton *a,
 			!same_loops(&a->slots[i].loops, &b->slots[i].loops) ||
 			a->slots[i].in_order != b->slots[i].in_order ||
 			!bms_equal(a->slots[i].outer, b->slots[i].outer) ||
-			!glperf_access_order_serves(&a->slots[i].order, &b->slots[i].order) ||
-			!glperf_access_order_serves(&b->slots[i].order, &a->slots[i].order))
+			!same_order(&a->slots[i].order, &b->slots[i].order))
 			return false;
 	forboth(la, a->parts, lb, b->parts)
 	{
@@ -132,16 +139,28 @@ compare_options(const void *a, const void *b)
 	return oa->candidate - ob->candidate;
 }
 
-/* Find the options that fit a slot, once. */
-static void
-sort_options(GlperfMatrix *matrix, GlperfSlot *slot)
+/* The options that fit a slot; slots of one kind share them. */
+static GlperfFit *
+find_fit(GlperfMatrix *matrix, const GlperfSlot *slot)
 {
 	List	   *options = matrix->options[slot->rel];
+	MemoryContext old;
+	GlperfFit  *fit;
 	ListCell   *lc;
 
-	slot->fitting = MemoryContextAlloc(matrix->context,
-									   sizeof(GlperfAccessOption *) *
-									   list_length(options));
+	foreach(lc, matrix->fits)
+	{
+		fit = lfirst(lc);
+		if (fit->rel == slot->rel && bms_equal(fit->outer, slot->outer) &&
+			same_order(&fit->order, &slot->order))
+			return fit;
+	}
+	old = MemoryContextSwitchTo(matrix->context);
+	fit = palloc0(sizeof(GlperfFit));
+	fit->rel = slot->rel;
+	fit->outer = slot->outer;
+	fit->order = slot->order;
+	fit->options = palloc(sizeof(GlperfAccessOption *) * list_length(options));
 	foreach(lc, options)
 	{
 		GlperfAccessOption *option = lfirst(lc);
@@ -150,14 +169,38 @@ sort_options(GlperfMatrix *matrix, GlperfSlot *slot)
 		if (option->planned < GLPERF_NOT_ALONE &&
 			bms_equal(option->outer, slot->outer) &&
 			glperf_access_order_serves(&option->order, &slot->order))
-			slot->fitting[slot->nfitting++] = option;
+			fit->options[fit->noptions++] = option;
 	}
-	qsort(slot->fitting, slot->nfitting, sizeof(GlperfAccessOption *),
+	qsort(fit->options, fit->noptions, sizeof(GlperfAccessOption *),
 		  compare_options);
-	for (int i = 0; i < slot->nfitting; i++)
-		if (slot->fitting[i]->candidate < 0)
-			slot->nfitting = i + 1;
-	slot->sorted = true;
+	fit->candidates = palloc(sizeof(int) * (fit->noptions + 1));
+	for (int i = 0; i < fit->noptions; i++)
+	{
+		fit->candidates[i] = fit->options[i]->candidate;
+		if (fit->candidates[i] < 0)
+			fit->noptions = i + 1;
+	}
+	matrix->fits = lappend(matrix->fits, fit);
+	MemoryContextSwitchTo(old);
+	return fit;
+}
+
+/* The cheapest option that fits a slot under config; NULL when none does. */
+static GlperfAccessOption *
+best_option(GlperfMatrix *matrix, GlperfSlot *slot, const uint64 *config)
+{
+	GlperfFit  *fit = slot->fit;
+
+	if (fit == NULL)
+		fit = slot->fit = find_fit(matrix, slot);
+	if (fit->tick == matrix->tick)
+		return fit->best;
+	fit->tick = matrix->tick;
+	fit->best = NULL;
+	for (int i = 0; i < fit->noptions && fit->best == NULL; i++)
+		if (fit->candidates[i] < 0 || bitset_get(config, fit->candidates[i]))
+			fit->best = fit->options[i];
+	return fit->best;
 }
 
 /* Add cost and price of a slot under config; false when nothing fits it. */
@@ -171,14 +214,8 @@ add_slot(GlperfMatrix *matrix, GlperfSlot *slot, const uint64 *config,
 	/* unless no candidate concerns this table */
 	if (slot->rel < matrix->nrels && matrix->options[slot->rel] != NIL)
 	{
-		GlperfAccessOption *option = NULL;
+		GlperfAccessOption *option = best_option(matrix, slot, config);
 
-		if (!slot->sorted)
-			sort_options(matrix, slot);
-		for (int i = 0; i < slot->nfitting && option == NULL; i++)
-			if (slot->fitting[i]->candidate < 0 ||
-				bitset_get(config, slot->fitting[i]->candidate))
-				option = slot->fitting[i];
 		if (option == NULL)
 			return false;
 		one = option->cost;
