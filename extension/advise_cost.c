@@ -127,8 +127,8 @@ void
 glperf_advise_whatif(GlperfAdvice *advice, const uint64 *config,
 					 GlperfWhatif *whatif)
 {
-	whatif->max_visible = MAX_VISIBLE;
-	whatif->trust_rest = glperf_value_by_time();
+	/* the planner's own cost is to be what EXPLAIN would say today */
+	whatif->max_visible = glperf_value_by_time() ? MAX_VISIBLE : 0;
 	whatif->probes = &advice->probes;
 	if (advice->statistics.wanted)
 		whatif->statistics = &advice->statistics;

@@ -24,10 +24,17 @@ bool		glperf_sample_parameters = true;
 char	   *glperf_host_root = "";
 int			glperf_size_sample_pages = 2400;
 int			glperf_cost_model = GLPERF_COST_TIME;
+int			glperf_size_model = GLPERF_SIZE_BUILT;
 
 static const struct config_enum_entry cost_model_options[] = {
 	{"time", GLPERF_COST_TIME, false},
 	{"planner", GLPERF_COST_PLANNER, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry size_model_options[] = {
+	{"built", GLPERF_SIZE_BUILT, false},
+	{"hypopg", GLPERF_SIZE_HYPOPG, false},
 	{NULL, 0, false}
 };
 
@@ -123,6 +130,12 @@ glperf_guc_init(bool preloaded)
 							 "time: the processor time that plans are estimated to take; planner: their cost as the planner puts it.",
 							 &glperf_cost_model,
 							 GLPERF_COST_TIME, cost_model_options,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("glperf.size_model",
+							 "How big the index advisor takes a B-tree to be.",
+							 "built: as CREATE INDEX would make it; hypopg: as HypoPG says, two to four times as big, only for comparing the advice with that of tools whose budgets mean this.",
+							 &glperf_size_model,
+							 GLPERF_SIZE_BUILT, size_model_options,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 
 	/*

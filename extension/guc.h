@@ -20,6 +20,13 @@ typedef enum GlperfCostModel
 	GLPERF_COST_PLANNER			/* the planner's own cost of them */
 } GlperfCostModel;
 
+/* How big an index is taken to be. */
+typedef enum GlperfSizeModel
+{
+	GLPERF_SIZE_BUILT,			/* as CREATE INDEX would make it */
+	GLPERF_SIZE_HYPOPG			/* as HypoPG says */
+} GlperfSizeModel;
+
 /* Values of the settings; guc.c describes them. */
 extern int	glperf_max_statements;
 extern GLPERF_LOCAL int glperf_track;	/* GlperfTrack */
@@ -31,6 +38,7 @@ extern GLPERF_LOCAL bool glperf_sample_parameters;
 extern char *glperf_host_root;
 extern int	glperf_size_sample_pages;
 extern int	glperf_cost_model;	/* GlperfCostModel */
+extern int	glperf_size_model;	/* GlperfSizeModel */
 
 extern void glperf_guc_init(bool preloaded);
 

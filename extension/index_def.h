@@ -167,6 +167,12 @@ extern void glperf_index_def_set_size(GlperfIndexDef *def,
 									  double predicate_selectivity);
 
 /*
+ * Pages that HypoPG says a B-tree of so many rows has: an entry for each row,
+ * a header for each column, a third left free.
+ */
+extern double glperf_index_def_hypopg_pages(const GlperfIndexDef *def);
+
+/*
  * glperf_index_def_measure -- the same from a sample of the table's rows
  *
  * Call after the above, whose figures stay, with the reason in size_basis,

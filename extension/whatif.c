@@ -39,6 +39,7 @@
 #include "access_cost.h"
 #include "bitset.h"
 #include "glperf.h"
+#include "guc.h"
 #include "statement.h"
 #include "write_cost.h"
 #include "statistics_advice.h"
@@ -299,7 +300,7 @@ hide_indexes(RelOptInfo *rel)
 static void
 limit_visible(Oid table, RelOptInfo *rel)
 {
-	if (!active->trust_rest || !glperf_table_at_rest(table, rel->tuples))
+	if (!glperf_table_at_rest(table, rel->tuples))
 		rel->allvisfrac = Min(rel->allvisfrac, active->max_visible);
 }
 
@@ -506,12 +507,18 @@ predicate_rows(const GlperfIndexDef *def)
 void
 glperf_whatif_set_size(GlperfIndexDef *def, struct GlperfTableSamples *samples)
 {
+	double		loose;
+
 	glperf_index_def_set_size(def, 1.0);
 	glperf_whatif_set_stats(def, samples);
 	if (def->expr_stats)
 		glperf_index_def_set_size(def, 1.0);
 	if (def->pred && def->rows > 0)
 		glperf_index_def_set_size(def, predicate_rows(def) / def->rows);
+	loose = glperf_index_def_hypopg_pages(def);
 	glperf_index_def_measure(def, samples,
 							 glperf_index_def_deduplicates(def));
+	if (glperf_size_model == GLPERF_SIZE_HYPOPG &&
+		def->amoid == BTREE_AM_OID)
+		def->pages = loose;
 }

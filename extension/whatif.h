@@ -38,11 +38,10 @@ typedef struct GlperfWhatif
 
 	/*
 	 * When above 0: believe no more than this share of any table to be
-	 * all-visible.  Index-only scans look best right after VACUUM; advice has
-	 * to hold between two of them.
+	 * all-visible, but for tables at rest.  Index-only scans look best right
+	 * after VACUUM; advice has to hold between two of them.
 	 */
 	double		max_visible;
-	bool		trust_rest;		/* but tables at rest stay as they are */
 
 	/*
 	 * Count rows and all-visible pages of the tables that get an index anew,

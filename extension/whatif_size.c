@@ -31,6 +31,10 @@
 /* How full pages of other access methods are taken to be. */
 #define OTHER_FILL	0.9
 
+/* HypoPG: a B-tree's pages to the bytes in them; width of an expression. */
+#define HYPOPG_LOOSE		1.3
+#define HYPOPG_EXPRESSION	50
+
 /* What the statistics say about one column. */
 typedef struct ColumnStats
 {
@@ -228,6 +232,20 @@ set_btree_size(GlperfIndexDef *def, double nulls, double distinct)
 	tree = glperf_tree(&leaves, def->entry_bytes, 1, def->fillfactor);
 	def->pages = tree.pages;
 	def->height = tree.height;
+}
+
+double
+glperf_index_def_hypopg_pages(const GlperfIndexDef *def)
+{
+	int			width = 0;
+
+	for (int i = 0; i < def->ncolumns; i++)
+		width += def->attnum[i] != 0 ?
+			get_attavgwidth(def->relid, def->attnum[i]) : HYPOPG_EXPRESSION;
+	width += def->ncolumns * sizeof(IndexTupleData) +
+		MAXALIGN(def->ncolumns * sizeof(ItemIdData));
+	return ceil(def->tuples * width * HYPOPG_LOOSE /
+				(BLCKSZ - SizeOfPageHeaderData - sizeof(BTPageOpaqueData)));
 }
 
 void
