@@ -382,6 +382,16 @@ is_drop(const Recommendation *rec)
 	return strcmp(rec->action, "drop") == 0;
 }
 
+/* See apply.h. */
+bool
+apply_leaves(const Recommendation *rec)
+{
+	static const char words[] = "DROP INDEX CONCURRENTLY ";
+
+	return is_drop(rec) && rec->steps.n > 0 &&
+		strncmp(rec->steps.items[0], words, strlen(words)) != 0;
+}
+
 /* Run the recommendations: everything else first, then the drops. */
 void
 apply_run(const AdvisorOptions *opts, Advice *advice)
@@ -405,7 +415,9 @@ apply_run(const AdvisorOptions *opts, Advice *advice)
 
 		if (!is_drop(rec))
 			continue;
-		if (all_done)
+		if (apply_leaves(rec))
+			rec->message = "left to you: it locks the table and all partitions against everybody, and whoever comes while it waits waits, too; run it with a short lock_timeout";
+		else if (all_done)
 			apply_one(opts, advice, rec);
 		else
 		{

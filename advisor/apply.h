@@ -28,4 +28,7 @@ extern void apply_run(const AdvisorOptions *opts, Advice *advice);
 extern ExitStatus apply_status(const AdvisorOptions *opts,
 							   const Advice *advice);
 
+/* apply_leaves -- a drop that cannot be done CONCURRENTLY, of a partitioned index */
+extern bool apply_leaves(const Recommendation *rec);
+
 #endif							/* APPLY_H */

@@ -9,6 +9,7 @@
  */
 #include "postgres_fe.h"
 
+#include "apply.h"
 #include "db.h"
 #include "report.h"
 #include "text.h"
@@ -49,8 +50,9 @@ report_sql(FILE *out, const AdvisorOptions *opts, const Advice *advice)
 	for (int i = 0; i < advice->nrecommendations; i++)
 	{
 		const Recommendation *rec = &advice->recommendations[i];
-		bool		offer_only = strcmp(rec->action, "drop") == 0 &&
-		!opts->allow_drop;
+		bool		by_hand = apply_leaves(rec);
+		bool		offer_only = by_hand ||
+		(strcmp(rec->action, "drop") == 0 && !opts->allow_drop);
 
 		fprintf(out, "\n-- %d. %s: saves %s per day (%s), writes cost %s per day, %s\n",
 				(int) rec->rank, text_clean(rec->action),
@@ -64,7 +66,9 @@ report_sql(FILE *out, const AdvisorOptions *opts, const Advice *advice)
 		for (int j = 0; j < rec->steps.n; j++)
 		{
 			if (offer_only)
-				comment_statement(out, "not run without --allow-drop",
+				comment_statement(out, by_hand ?
+								  "locks all partitions: run it by hand, with a short lock_timeout" :
+								  "not run without --allow-drop",
 								  rec->steps.items[j]);
 			else if (rec->outcome == APPLY_DONE)
 				comment_statement(out, "done", rec->steps.items[j]);

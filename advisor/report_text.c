@@ -298,6 +298,11 @@ print_outcome(FILE *out, const Recommendation *rec, int width)
 {
 	char	   *first;
 
+	if (rec->outcome == APPLY_NOT_TRIED && rec->message != NULL)
+	{
+		text_wrap(out, psprintf(LABEL, "applied"), INDENT, rec->message, width);
+		return;
+	}
 	if (rec->outcome == APPLY_NOT_TRIED)
 	{
 		fprintf(out, LABEL "%s\n", "applied", rec->match.is_suppressed ?

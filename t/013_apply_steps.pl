@@ -240,6 +240,11 @@ is(outcomes('--allow-drop'), '0: done 1/1', 'drop: done');
 is(exists_index('t_old'), 'none', '... it is gone');
 advise([ 'drop', 'public.t_old', 'DROP INDEX CONCURRENTLY public.t_old' ]);
 is(outcomes('--allow-drop'), '0: done 1/1', 'drop: already gone is done');
+# a partitioned index cannot go without locking the table against everybody
+advise([ 'drop', 'public.glp_p', 'DROP INDEX public.glp_p' ]);
+is(outcomes('--allow-drop'), '2: not tried 0/1', 'drop: of a partitioned index is left to people');
+like(flat(advisor($node, '--apply', '--allow-drop')->{out}), qr/applied left to you: it locks the table/, '... says why');
+unlike(advisor($node, '--format=sql', '--allow-drop')->{out}, qr/^DROP/m, '... in the script, too');
 
 # --- a failed build of ours does not touch the other statements
 
