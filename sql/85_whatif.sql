@@ -117,6 +117,13 @@ FROM (VALUES
 	('join', 'SELECT * FROM child JOIN t ON t.id = child.t_id WHERE child.id < 100'))
 	AS q (what, query),
 	glperf.whatif(query, ARRAY['DROP INDEX t_pkey', 'CREATE INDEX i ON t (id)']);
+-- HypoPG's size, in which the budgets of other advisors are: a header for each
+-- column of each row, and 1.3 times the room
+SET glperf.size_model = hypopg;
+SELECT (glperf.whatif('SELECT id FROM t WHERE id = 7',
+	ARRAY['CREATE INDEX ON t (id, score)'])).size_bytes[1] = 8192 * ceil(20000 * (4 + 4 + 2 * 8 + 8) * 1.3 / (8192 - 24 - 16))
+	AS hypopgs_size;
+RESET glperf.size_model;
 
 -- UNIQUE is not believed: the planner must not drop this join on its strength.
 SELECT plan('SELECT child.id FROM child LEFT JOIN t ON t.score = child.id',
