@@ -163,6 +163,18 @@ spoilt(
 	},
 	'a threshold number in a panel');
 spoilt(
+	qr/column \w+_ms without the unit in its name/,
+	sub {
+		$_->{fieldConfig}{overrides} = [] foreach @{ $_[0]{panels} };
+	},
+	'milliseconds that are shown as a bare number');
+spoilt(
+	qr/column \w+_bytes without the unit in its name/,
+	sub {
+		$_->{properties}[0]{value} = 'ms' foreach map { @{ $_->{fieldConfig}{overrides} || [] } } @{ $_[0]{panels} };
+	},
+	'bytes that are shown as milliseconds');
+spoilt(
 	qr/reads pg_stat_activity, which is not/,
 	sub {
 		panel($_[0])->{targets}[0]{rawSql} =

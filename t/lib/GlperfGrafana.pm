@@ -117,6 +117,25 @@ sub queries
 	return @q;
 }
 
+# Does a panel show a column in the unit that its name ends in?
+sub has_unit
+{
+	my ($p, $column) = @_;
+	my %unit = (s => 's', ms => 'ms', bytes => 'bytes', bytes_per_s => 'binBps',
+		pct => 'percent', ratio => 'percentunit');
+	my ($word) = $column =~ /_(bytes_per_s|[a-z]+)$/;
+	my $shown = '';
+
+	# the last override that matches counts
+	foreach my $o (@{ $p->{fieldConfig}{overrides} || [] })
+	{
+		my ($pattern) = $o->{matcher}{id} eq 'byRegexp' ? $o->{matcher}{options} =~ m{^/(.*)/$} : ();
+		next unless defined $pattern && $column =~ /$pattern/;
+		$_->{id} eq 'unit' and $shown = $_->{value} foreach @{ $o->{properties} };
+	}
+	return $shown eq $unit{$word};
+}
+
 # Faults of a dashboard that need no database: returns a list of sentences.
 sub lint
 {
@@ -183,6 +202,10 @@ sub lint
 			push @bad, "$name: neither time_series nor table"
 			  unless ($t->{format} // '') =~ /^(time_series|table)$/;
 		}
+		push @bad, "$name: column $_ without the unit in its name"
+		  foreach grep { $p->{type} eq 'table' && !has_unit($p, $_) }
+		  map { /\b(\w+_(?:s|ms|bytes|pct|ratio))\b/g }
+		  map { $_->{rawSql} // '' } @{ $p->{targets} || [] };
 		push @bad, "$name: a threshold number of its own"
 		  if grep { defined $_->{value} }
 		  map { @{ $_->{thresholds}{steps} || [] } }
