@@ -52,8 +52,10 @@ SELECT pool, declared FROM glperf.pool_connections
 WHERE pid = pg_backend_pid();
 INSERT INTO glperf.pool (application_name, pool_size, max_overflow, note)
 VALUES ('pool test''s "app"', 1, 1, 'exact');
+INSERT INTO glperf.pool (application_name) VALUES ('pool test%%%%%%%%%%%%%%%%');
 SELECT pool, declared FROM glperf.pool_connections
 WHERE pid = pg_backend_pid();
+DELETE FROM glperf.pool WHERE application_name = 'pool test%%%%%%%%%%%%%%%%';
 -- one that conforms, three with no connection at all or with others'
 SELECT pool, declared, instances, size_limit, hard_limit, status, verdict,
 	reasons

@@ -1,5 +1,5 @@
 -- Replication as seen from a server without standbys; a real primary and its
--- standbys are in t/030_replication.pl and t/031_logical.pl.
+-- standbys are in t/030_replication.pl and t/031_cascade_logical.pl.
 
 -- a primary is never behind, and no function raises an error on it
 SELECT role, state, lag_bytes, lag_s, lag_at_least_s, lag_at_most_s,

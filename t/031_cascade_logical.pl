@@ -105,6 +105,23 @@ ok($primary->poll_query_until('postgres',
 	"SELECT ($kept) = 'standby ok none keeps the WAL and replays none, like pg_receivewal; 0 bytes not written'"),
 	'pg_receivewal is judged by what it has written')
   or diag($primary->safe_psql('postgres', 'SELECT * FROM glperf.replication'));
+
+# How bad it is that a synchronous standby is missing depends on the others.
+foreach my $case (
+	[ 'ANY 1 (receiver, ghost)', 'warning|others stand in' ],
+	[ 'ANY 2 (receiver, ghost)', 'critical|commits wait (1 of 2 needed are connected)' ])
+{
+	my ($setting, $expected) = @$case;
+	$primary->append_conf('postgresql.conf', "synchronous_standby_names = '$setting'");
+	$primary->reload;
+	ok($primary->poll_query_until('postgres', qq{
+SELECT status || '|' || regexp_replace(message, '^.*connected[;:] ', '') = '$expected'
+FROM glperf.replication WHERE name = 'ghost' AND current_setting('synchronous_standby_names') = '$setting'}),
+		"a missing standby of '$setting'")
+	  or diag($primary->safe_psql('postgres', 'SELECT * FROM glperf.replication'));
+}
+$primary->append_conf('postgresql.conf', "synchronous_standby_names = ''");
+$primary->reload;
 $receiver->kill_kill;
 
 #

@@ -151,16 +151,29 @@ $last->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 settle($last);
 
 # Failure proved: a restart forgets how old WAL is that waits for replay.
+$primary->safe_psql('postgres',
+	"UPDATE glperf.threshold SET warning = 1 WHERE id = 'replication_lag'");
+$row = commit();
+settle($standby);
 $standby->append_conf('postgresql.conf', "recovery_min_apply_delay = '1h'");
 $standby->restart;
 $row = commit();
 $standby->poll_query_until('postgres',
 	'SELECT lag_bytes > 0 FROM glperf.replication_lag');
 lag_is_true($standby, $row, 1.5, 'delayed replay');
+# Failure proved: a delay that is wanted is judged.
+ok($standby->poll_query_until('postgres', q{
+SELECT state = 'ok' AND status = 'ok' AND lag_s > 1.2
+	AND message ~ '3600 s of it are recovery_min_apply_delay' FROM glperf.replication_lag}),
+	'a delay that is wanted is no finding');
 $standby->restart;
 lag_is_true($standby, $row, 3, 'after a restart, not connected yet');
 $standby->append_conf('postgresql.conf', 'recovery_min_apply_delay = 0');
 $standby->reload;
+settle($standby);
+$primary->safe_psql('postgres',
+	"UPDATE glperf.threshold SET warning = 10 WHERE id = 'replication_lag'");
+$row = commit();
 settle($standby);
 
 # Failure proved: how old the data is that a slow link holds back is not known.
