@@ -601,10 +601,10 @@ walk_root(SkeletonWalk *walk, PlannerInfo *root, Path *path, GlperfLoops loops,
 {
 	PlannerInfo *outer = walk->root;
 
-	walk->root = root;
+	walk->root = walk->pricing.here = root;
 	walk_path(walk, path, loops, ordered, whole);
 	walk_subplans(walk, root, whole);
-	walk->root = outer;
+	walk->root = walk->pricing.here = outer;
 }
 
 /* Something that is planned for itself. */

@@ -39,6 +39,7 @@ typedef struct GlperfPlanned
 	double		base_cost;		/* with no candidate */
 	int			nrels;			/* tables in the plan */
 	GlperfPrice base_price;		/* ns; zero unless plans are priced */
+	double		doubt;			/* how far the pessimistic price counts */
 	double		base_planner_cost;
 	uint64	   *relevant;		/* candidates that can matter */
 	GlperfMatrix *matrix;		/* prices what was not planned */
@@ -247,6 +248,9 @@ extern bool glperf_value_by_time(void);
 /* Adds the price of the plan just made, a gamble counting so many times. */
 extern void glperf_value_add(GlperfPrice *price, const GlperfWhatif *whatif,
 							 double gamble);
+
+/* A gain that pessimism about row counts takes away counts for half. */
+#define GLPERF_USUAL_DOUBT	0.5
 
 /*
  * One figure for the price of a plan.  When more rows than the planner expects

@@ -273,6 +273,7 @@ note_base(GlperfPlanned *planned, const PlanJob *job)
 	planned->base_cost = job->cost;
 	planned->base_planner_cost = job->planner_cost;
 	planned->base_price = job->price;
+	planned->doubt = GLPERF_USUAL_DOUBT;
 	planned->nrels = job->nrels;
 	if (job->price.expected > 0)
 		planned->base_cost = job->price.expected;

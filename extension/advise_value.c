@@ -9,9 +9,6 @@
 
 #include "guc.h"
 
-/* A gain that pessimism about row counts takes away counts for half. */
-#define PESSIMISTIC_SHARE	0.5
-
 bool
 glperf_value_by_time(void)
 {
@@ -29,7 +26,7 @@ glperf_value_price(const GlperfPlanned *planned, const GlperfPrice *price)
 	if (pessimistic > 1 + GLPERF_COUNTED_REGRESSION)
 		ratio = Max(expected, pessimistic);
 	else if (pessimistic > expected)
-		ratio += PESSIMISTIC_SHARE * (pessimistic - expected);
+		ratio += planned->doubt * (pessimistic - expected);
 	return planned->base_cost * ratio;
 }
 

@@ -86,19 +86,49 @@ ms_per_cost(GlperfAdvice *advice)
 }
 
 /*
- * How much of a statement's time the price of its plan explains.  Where many
- * tables are joined, the usual reason for a time far above it is a join that
- * yields many more rows than the planner expects; an index found under that
- * mistake may not help there at all.
+ * Where the measured time lies between what a plan takes with the planner's
+ * rows, and with as many more as pessimism sees: that is how far the latter
+ * counts, and more than usual at most.  Prices are in ms here.
  */
 static double
-explained_share(GlperfAdviceStatement *statement, double planned)
+doubt_by_time(double measured, double expected, double pessimistic)
 {
-	if (glperf_cost_model != GLPERF_COST_TIME || planned <= 0 ||
-		statement->weight <= planned ||
-		statement->planned[0].nrels < MISJUDGED_TABLES)
-		return 1;
-	return planned / statement->weight;
+	double		doubt;
+
+	if (measured <= expected || expected <= 0 || pessimistic <= expected)
+		return GLPERF_USUAL_DOUBT;
+	doubt = (measured - expected) / (pessimistic - expected);
+	return Min(1.0, Max(GLPERF_USUAL_DOUBT, doubt));
+}
+
+/*
+ * How much of a statement's time the price of its plan explains, pessimism
+ * included.  Where many tables are joined, the usual reason for a time far
+ * above it is a join that yields many more rows than that; an index found under
+ * that mistake may not help there at all.
+ */
+static void
+explain_time(GlperfAdviceStatement *statement, double rate)
+{
+	GlperfWorkItem *item = statement->item;
+	GlperfPlanned *planned = &statement->planned[0];
+	double		measured;
+	double		most;
+
+	statement->explained = 1;
+	if (glperf_cost_model != GLPERF_COST_TIME || item->time_ms < 0 ||
+		item->calls <= 0 || planned->base_price.expected <= 0 ||
+		times_are_obsolete(statement))
+		return;
+	measured = item->time_ms / item->calls;
+	most = rate * planned->base_price.pessimistic;
+	for (int p = 0; p < statement->nplanned; p++)
+		statement->planned[p].doubt =
+			doubt_by_time(measured,
+						  rate * statement->planned[p].base_price.expected,
+						  rate * statement->planned[p].base_price.pessimistic);
+	if (measured > most && planned->nrels >= MISJUDGED_TABLES)
+		statement->explained = most / measured;
 }
 
 void
@@ -116,7 +146,7 @@ glperf_advise_weigh(GlperfAdvice *advice)
 			double		planned = item->calls * item->per_day * rate *
 			statement->planned[0].base_cost;
 
-			statement->explained = explained_share(statement, planned);
+			explain_time(statement, rate);
 			if (item->time_ms < 0)
 				statement->weight = planned;
 			else if (planned < statement->weight &&

@@ -31,25 +31,13 @@
 /* A LIMIT that reads less of its input stops early. */
 #define MAX_SHARE			1.0
 
-/*
- * Joins of three and more tables are misjudged by the planner by factors that
- * grow with each join; a plan has to hold when rows are that many more.  See
- * Leis et al., How Good Are Query Optimizers, Really? (VLDB 2015).
- */
-const double glperf_pessimistic_growth = 1.7;
-
 static double price_path(const GlperfPricing *pricing, Path *path);
 
 /* Rows that a path yields, as pessimistic as wanted. */
 static double
 rows_of(const GlperfPricing *pricing, Path *path)
 {
-	RelOptInfo *rel = path->parent;
-	int			joins = 0;
-
-	if (rel->reloptkind == RELOPT_JOINREL)
-		joins = bms_num_members(rel->relids) - 1;
-	return Max(1.0, path->rows) * pow(pricing->growth, joins);
+	return Max(1.0, path->rows) * glperf_price_doubt(pricing, path->parent);
 }
 
 /* Price of all that a planner's root has to do, chosen path first. */
@@ -59,6 +47,7 @@ price_root(const GlperfPricing *pricing, PlannerInfo *root, Path *path)
 	GlperfPricing mine = *pricing;
 	ListCell   *lc;
 
+	mine.here = root;
 	mine.top = path;
 	mine.subplan_cost = 0;
 	foreach(lc, root->init_plans)
@@ -146,20 +135,22 @@ price_hash_join(const GlperfPricing *pricing, HashPath *hash)
 	Path	   *inner = join->innerjoinpath;
 	double		built = rows_of(pricing, inner);
 	double		probes = rows_of(pricing, outer);
+	double		matches = rows_of(pricing, &join->path);
 	double		far = missing(hash_bytes(built, inner->pathtarget->width));
 	double		price = price_path(pricing, outer) +
 	price_path(pricing, inner);
 
+	/* what finds nothing looks at the buckets alone */
 	price += built * (HASH_BUILD + HASH_BUILD_FAR * far) +
-		probes * (HASH_PROBE + HASH_PROBE_FAR * far) +
-		rows_of(pricing, &join->path) * JOIN_ROW;
+		probes * (HASH_PROBE + HASH_PROBE_FAR * missing(built * HASH_BUCKET)) +
+		matches * (JOIN_ROW + HASH_MATCH_FAR * far);
 	if (hash->num_batches > 1)
 		price += (built + probes) * SPILLED_ROW *
 			(hash->num_batches - 1) / hash->num_batches;
 	return price;
 }
 
-/* Sorting rows by the first of these keys. */
+/* Sorting rows by these keys. */
 static double
 price_sort(double rows, int width, List *pathkeys)
 {
@@ -173,7 +164,8 @@ price_sort(double rows, int width, List *pathkeys)
 		linitial(ec->ec_members) : NULL;
 
 		if (em && get_typbyval(em->em_datatype))
-			compare = SORT_COMPARE;
+			compare = list_length(pathkeys) == 1 ? SORT_COMPARE :
+				SORT_COMPARE_NEXT;
 	}
 	price = rows * (STORED_ROW + compare * log2(Max(2.0, rows)));
 	if (rows * (width + HASH_OVERHEAD) > work_mem * 1024.0)
@@ -247,7 +239,8 @@ price_aggregate(const GlperfPricing *pricing, AggPath *agg)
 		price += rows_of(pricing, below) *
 			(GROUP_ROW + GROUP_ROW_FAR *
 			 missing(hash_bytes(Max(1.0, agg->numGroups),
-								below->pathtarget->width + 64)));
+								below->pathtarget->width + 64 +
+								arithmetic * NUMERIC_STATE)));
 	return price;
 }
 
@@ -304,6 +297,17 @@ static double
 price_above(const GlperfPricing *pricing, Path *path, Path *below)
 {
 	return price_path(pricing, below) + own_cost(pricing, path, below);
+}
+
+/* A subquery, whose paths are of another root. */
+static double
+price_subquery(const GlperfPricing *pricing, SubqueryScanPath *scan)
+{
+	GlperfPricing inside = *pricing;
+
+	inside.here = scan->path.parent->subroot;
+	return price_path(&inside, scan->subpath) +
+		own_cost(&inside, &scan->path, scan->subpath);
 }
 
 /* Work that processes share; all of them count. */
@@ -364,8 +368,7 @@ price_path(const GlperfPricing *pricing, Path *path)
 			return price_above(pricing, path,
 							   ((ProjectSetPath *) path)->subpath);
 		case T_SubqueryScanPath:
-			return price_above(pricing, path,
-							   ((SubqueryScanPath *) path)->subpath);
+			return price_subquery(pricing, (SubqueryScanPath *) path);
 		case T_LockRowsPath:
 			return price_above(pricing, path,
 							   ((LockRowsPath *) path)->subpath);

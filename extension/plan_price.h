@@ -30,6 +30,8 @@ typedef struct GlperfPricing
 	 */
 	double		growth;
 
+	PlannerInfo *here;			/* whose paths are priced; NULL when unknown */
+
 	/* plan_price.c's own: a root's topmost node, and what else is in its cost */
 	const Path *top;
 	double		subplan_cost;
@@ -42,8 +44,15 @@ typedef struct GlperfPrice
 	double		pessimistic;
 } GlperfPrice;
 
-/* Growth that stands for the planner's usual error; see plan_price.c. */
+/* row_doubt.c: growth that stands for the planner's usual error. */
 extern const double glperf_pessimistic_growth;
+
+/*
+ * How many times more rows than planned rel may have, with a growth above 1:
+ * that, or more where a table is referred to by few of its values.
+ */
+extern double glperf_price_doubt(const GlperfPricing *pricing,
+								 RelOptInfo *rel);
 
 /*
  * Price of a root of the planner's that runs this path, and of all subplans

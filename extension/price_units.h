@@ -14,30 +14,36 @@
 #include "optimizer/cost.h"
 
 #define SEQ_PAGE			300.0	/* start on a page of a sequential scan */
-#define SEQ_ROW				30.0	/* one row of it */
-#define COLUMN				4.0 /* step over one column of a row */
-#define OPERATION			15.0	/* one cpu_operator_cost */
-#define NUMERIC				25.0	/* more for arithmetic on numeric */
+#define PAGE_BYTES			1500.0	/* its rows' bytes come from memory */
+#define SEQ_ROW				25.0	/* one row of it */
+#define COLUMN				1.5 /* step over one column of a row */
+#define OPERATION			8.0 /* one cpu_operator_cost */
+#define NUMERIC				18.0	/* more for arithmetic on numeric */
+#define NUMERIC_STATE		250.0	/* bytes that sum(numeric) keeps */
 #define PATTERN				100.0	/* more for LIKE and its like */
-#define LOOKUP				550.0	/* find a key next to the last one */
+#define LOOKUP				600.0	/* find a key next to the last one */
 #define LOOKUP_SCATTERED	2700.0
-#define ENTRY				40.0	/* step to the next index entry */
-#define FETCH				75.0	/* visit a row next to the last one */
+#define INDEX_PAGE			4000.0	/* copy the entries of a leaf page */
+#define ENTRY				35.0	/* step to the next index entry */
+#define FETCH				50.0	/* visit a row next to the last one */
 #define FETCH_SCATTERED		1200.0
 #define BITMAP_PAGE			1000.0	/* start on a page of a bitmap scan */
-#define BITMAP_ROW			75.0	/* sort, recheck and return one row */
+#define BITMAP_ROW			45.0	/* sort and return one row */
 #define HASH_BUILD			70.0
 #define HASH_BUILD_FAR		150.0	/* more for a table beyond the caches */
-#define HASH_PROBE			55.0
-#define HASH_PROBE_FAR		500.0
+#define HASH_PROBE			20.0	/* look into a bucket */
+#define HASH_PROBE_FAR		300.0	/* more where the buckets are far */
+#define HASH_MATCH_FAR		400.0	/* more for a match that is far */
+#define HASH_BUCKET			12.0	/* bytes of the buckets per row */
 #define JOIN_ROW			30.0	/* form a row of a join */
 #define STORED_ROW			20.0	/* write or read a stored row */
 #define MEMOIZE_PROBE		100.0
 #define MERGE_ROW			60.0	/* advance one side of a merge join */
 #define SORT_COMPARE		7.0 /* two values passed in registers */
-#define SORT_COMPARE_WIDE	50.0	/* two others */
+#define SORT_COMPARE_NEXT	18.0	/* with further columns for equal ones */
+#define SORT_COMPARE_WIDE	50.0	/* two other values */
 #define SPILLED_ROW			300.0	/* write to a temporary file and read */
-#define GROUP_ROW			60.0	/* find the group of a row by hashing */
+#define GROUP_ROW			30.0	/* find the group of a row by hashing */
 #define GROUP_ROW_FAR		350.0
 
 /* Bytes of a structure of which half will be in the processor's caches. */

@@ -133,22 +133,24 @@ matches_pattern(Node *clause)
 }
 
 /*
- * Time to test a row of a base relation.  A condition is tested only on rows
- * that pass those before it.
+ * Time to test a row of a base relation for these conditions but those that an
+ * index sees to.  A condition is tested only on rows that pass those before.
  */
 static double
-test_row(const GlperfPricing *pricing, RelOptInfo *rel)
+test_row(const GlperfPricing *pricing, List *conditions, List *indexclauses)
 {
 	double		price = 0;
 	double		share = 1;
 	ListCell   *lc;
 
-	foreach(lc, rel->baserestrictinfo)
+	foreach(lc, conditions)
 	{
 		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
 		RepeatedWalk walk = {pricing, 0, 0};
 		QualCost	cost;
 
+		if (is_redundant_with_indexclauses(rinfo, indexclauses))
+			continue;
 		(void) repeated_walker((Node *) rinfo->clause, &walk);
 		cost_qual_eval_node(&cost, (Node *) rinfo, NULL);
 		price += share * (operations(cost.per_tuple - walk.cost) +
@@ -165,9 +167,11 @@ test_row(const GlperfPricing *pricing, RelOptInfo *rel)
 static double
 price_seq_scan(const GlperfPricing *pricing, RelOptInfo *rel)
 {
-	return rel->pages * SEQ_PAGE +
-		rel->tuples * (SEQ_ROW + COLUMN * last_column(rel) +
-					   test_row(pricing, rel));
+	int			columns = last_column(rel);
+
+	return rel->pages * (SEQ_PAGE + (columns > 0 ? PAGE_BYTES : 0)) +
+		rel->tuples * (SEQ_ROW + COLUMN * columns +
+					   test_row(pricing, rel->baserestrictinfo, NIL));
 }
 
 /* Bytes of an index. */
@@ -199,6 +203,17 @@ price_lookup(IndexPath *path, bool in_order)
 				   missing(index_bytes(path->indexinfo)));
 }
 
+/*
+ * Reading this share of an index's entries: those of a leaf page are copied
+ * when the scan comes to it, so wide ones cost more.
+ */
+static double
+price_entries(IndexOptInfo *index, double share)
+{
+	return Max(1.0, share * index->tuples) * ENTRY +
+		share * index->pages * INDEX_PAGE;
+}
+
 /* One run of an index scan. */
 static double
 price_index_scan(const GlperfPricing *pricing, IndexPath *path, bool in_order)
@@ -210,13 +225,20 @@ price_index_scan(const GlperfPricing *pricing, IndexPath *path, bool in_order)
 	double		bytes = (double) rel->pages * BLCKSZ;
 	double		follows = index_correlation(pricing, index);
 	double		scattered = missing(bytes);
-	double		price = price_lookup(path, in_order) + entries * ENTRY;
+	double		price = price_lookup(path, in_order) +
+	price_entries(index, path->indexselectivity);
 
 	if (path->path.pathtype == T_IndexOnlyScan)
+	{
 		fetched *= 1 - rel->allvisfrac;
+		price += entries * COLUMN * index->ncolumns;
+	}
 	else
 		price += entries * COLUMN * last_column(rel);
 
+	fetched = Max(0.0, fetched);
+	price += fetched * PAGE_BYTES * scattered * rel->pages /
+		Max(1.0, rel->tuples);
 	/* the first row is as far away as the look-up was */
 	if (fetched > 0)
 		price += Min(1.0, fetched) *
@@ -224,7 +246,8 @@ price_index_scan(const GlperfPricing *pricing, IndexPath *path, bool in_order)
 					in_order ? (1 - follows) * scattered : scattered) +
 			Max(0.0, fetched - 1) *
 			between(FETCH, FETCH_SCATTERED, (1 - follows) * scattered);
-	return price + entries * test_row(pricing, rel);
+	return price + entries *
+		test_row(pricing, index->indrestrictinfo, path->indexclauses);
 }
 
 /* Entries that a bitmap's indexes deliver, and the time for that. */
@@ -246,8 +269,8 @@ price_bitmap_index(const GlperfPricing *pricing, Path *path, double *follows)
 			return operations(scan->indextotalcost);
 		}
 		*follows = Max(*follows, index_correlation(pricing, scan->indexinfo));
-		return price_lookup(scan, false) + ENTRY *
-			Max(1.0, scan->indexselectivity * scan->indexinfo->tuples);
+		return price_lookup(scan, false) +
+			price_entries(scan->indexinfo, scan->indexselectivity);
 	}
 	if (IsA(path, BitmapAndPath))
 		parts = ((BitmapAndPath *) path)->bitmapquals;
@@ -295,12 +318,18 @@ price_bitmap_scan(const GlperfPricing *pricing, BitmapHeapPath *path)
 	double		all = Max(1.0, rel->pages);
 	double		pages = Min(all, 2 * all * rows / (2 * all + rows));
 	double		fewest = ceil(share * all);
+	List	   *seen_to = NIL;
+
+	/* a BRIN index sees to no row */
+	if (IsA(path->bitmapqual, IndexPath) &&
+		((IndexPath *) path->bitmapqual)->indexinfo->relam != BRIN_AM_OID)
+		seen_to = ((IndexPath *) path->bitmapqual)->indexclauses;
 
 	pages = between(Min(fewest, pages), pages, 1 - follows);
 	return price + pages * between(SEQ_PAGE, BITMAP_PAGE,
 								   missing(all * BLCKSZ)) +
 		rows * (BITMAP_ROW + COLUMN * last_column(rel) +
-				test_row(pricing, rel));
+				test_row(pricing, rel->baserestrictinfo, seen_to));
 }
 
 double

@@ -475,6 +475,7 @@ glperf_whatif_plan(GlperfWhatif *whatif, Query *query, const char *text,
 	/* the planner scribbles on its input */
 	query = copyObject(query);
 	whatif->corrections = NIL;
+	whatif->references = palloc0(sizeof(List *));
 	active = whatif;
 	PG_TRY();
 	{

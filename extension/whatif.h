@@ -65,6 +65,8 @@ typedef struct GlperfWhatif
 	RelOptInfo *final_rel;
 	PlannerInfo *final_root;
 
+	List	  **references;		/* row_doubt.c's own, of this call */
+
 	/* When set: plan as if these statistics existed. */
 	const struct GlperfStatisticsSet *statistics;
 	List	   *corrections;	/* GlperfCorrection *, of this call */

@@ -1,18 +1,24 @@
 #!/usr/bin/env python3
 """Real effect of the advice on a directory of queries.
 
-realtime.py --queries DIR [--leave-out 2,17,20] [--budgets 300,1000] DB
+realtime.py --queries DIR [--leave-out 2,17,20] [--budgets 300,1000]
+            [--min-benefit 0.1] [--save FILE] DB
 
 Measures the CPU time of each query's backend, hands the queries with those
 times to glperf.advise_indexes(), builds what it says for real, measures each
 query by turns without and with the new indexes, and drops them.  A query whose
-plan has not changed takes as long as before.  A time is the
-best of --runs after one to warm up.  Budgets are megabytes (10^6 bytes) on disk.  PG* variables name a
-server on this machine (its /proc is read); run it when nothing else runs.
+plan has not changed takes as long as before, one that does not finish within
+--timeout in either state is left out.  A time is the best of --runs after one
+to warm up; how far the first times and those by turns without indexes differ
+is said, too.  Budgets are megabytes (10^6 bytes) on disk; --min-benefit is
+what an index has to save, in per cent of the workload's time.  PG* variables
+name a server on this machine (its /proc is read); run it when nothing else
+runs.
 """
 import argparse
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -39,7 +45,8 @@ def cpu_ms(db, text, runs, timeout, indexes=()):
                            " indexrelid = ANY (ARRAY[%s]::regclass[]);\n" %
                            (valid, ",".join(map(dollar, indexes))))
             script += (tick + "\\o /dev/null\n" + text + ";\n\\o\n" +
-                       "\\echo failed :ERROR\n" + tick)
+                       "\\echo failed :ERROR\n" + tick +
+                       "\\if :ERROR\n\\q\n\\endif\n")
     run = subprocess.run(["psql", "-X", "-q", "-At", "-d", db], input=script,
                          capture_output=True, text=True)
     late = "statement timeout" in run.stderr
@@ -49,18 +56,104 @@ def cpu_ms(db, text, runs, timeout, indexes=()):
     failed = re.findall(r"failed (\w+)", run.stdout)
     spent = [math.inf if f == "true" else b - a
              for a, b, f in zip(ticks[0::2], ticks[1::2], failed)]
-    best = [min(spent[len(turns) + t::len(turns)]) for t in range(len(turns))]
-    best = [None if b == math.inf else max(b, 1) for b in best]
+    best = [None if late else max(min(spent[len(turns) + t::len(turns)]), 1)
+            for t in range(len(turns))]
     return best if indexes else best[0]
 
 
 def measure(db, queries, args):
-    return {name: cpu_ms(db, text, args.runs, args.timeout)
-            for name, text in queries.items()}
+    """Times without indexes; those in the file --save are not taken again."""
+    times = {}
+    if args.save and os.path.exists(args.save):
+        with open(args.save) as file:
+            times = json.load(file)
+    for name, text in queries.items():
+        if name not in times:
+            times[name] = cpu_ms(db, text, args.runs, args.timeout)
+            if args.save:
+                with open(args.save, "w") as file:
+                    json.dump(times, file, indent=1)
+    return {name: times[name] for name in queries}
 
 
 def plan(db, text):
     return psql(db, "EXPLAIN (COSTS OFF) " + text)
+
+
+def advise(db, queries, times, budget, min_benefit):
+    """(list of {ddl, undo}, share of the time that each query should take)"""
+    work = [{"query": q, "queryid": i + 1, "calls": 100,
+             "time_ms": 100 * times[n]}
+            for i, (n, q) in enumerate(queries.items())]
+    out = psql(db, "SELECT coalesce(jsonb_agg(jsonb_build_object("
+               "'ddl', ddl, 'undo', undo_ddl) ORDER BY rank), '[]')"
+               " FROM glperf.advise_indexes(budget_bytes => %d,"
+               " min_benefit_pct => %s, workload => %s::jsonb)"
+               " WHERE action = 'create';"
+               "SELECT jsonb_object_agg(queryid, 1 / speedup_ratio)"
+               " FROM glperf.advised_statements();" %
+               (budget, "NULL" if min_benefit is None else min_benefit,
+                dollar(json.dumps(work))))
+    recs, ratios = map(json.loads, out.split("\n", 2)[:2])
+    return recs, {n: ratios.get(str(i + 1)) or 1.0
+                  for i, n in enumerate(queries)}
+
+
+def slower(ratios, times):
+    return ", ".join("%s x%.2f (%.0f ms)" % (n, r, times[n]) for n, r in
+                     ratios.items() if r > 1.1) or "none"
+
+
+def report(queries, before, both, expected, args):
+    """both: times of those whose plan has changed."""
+    late = [n for n in both if None in both[n]]
+    kept = [n for n in queries if n not in late]
+    base = {n: both[n][0] if n in both else before[n] for n in kept}
+    took = {n: both[n][1] if n in both else before[n] for n in kept}
+    ratios = {n: took[n] / base[n] for n in kept}
+    print("  %d queries: CPU %.3f of before (expected %.3f),"
+          " geometric mean %.3f" %
+          (len(kept), sum(took.values()) / sum(base.values()),
+           sum(before[n] * expected[n] for n in kept) /
+           sum(before[n] for n in kept),
+           math.exp(sum(map(math.log, ratios.values())) / len(ratios))))
+    print("  not finished: %s" % (", ".join(late) or "none"))
+    print("  slower by more than 10 %%: %s" % slower(ratios, took))
+    # how far that may be chance: the same state, measured twice
+    again = {n: max(base[n], before[n]) / min(base[n], before[n])
+             for n in kept if n in both}
+    print("  without indexes, once more: differ by more than 10 %%: %s" %
+          slower(again, base))
+    for n in kept if args.verbose else ():
+        print("  %5s %7.0f %7.0f  %.2f expected %.2f" %
+              (n, base[n], took[n], ratios[n], expected[n]))
+
+
+def try_budget(db, queries, before, megabytes, args):
+    """Build what is advised for a budget, measure, and undo."""
+    recs, expected = advise(db, queries, before, megabytes * 1e6,
+                            args.min_benefit)
+    plans = {n: plan(db, q) for n, q in queries.items()}
+    names = [r["undo"].split()[-1] for r in recs]
+    both = {}
+    try:
+        for r in recs:
+            psql(db, r["ddl"].replace("CONCURRENTLY ", "", 1))
+        size = int(psql(db, "CHECKPOINT; SELECT " + "+".join(
+            ["pg_relation_size(%s)" % dollar(n) for n in names] or ["0"])))
+        print("budget %.0f MB: %d indexes, %.0f MB on disk" %
+              (megabytes, len(recs), size / 1e6), flush=True)
+        for r in recs:
+            print("    " + r["ddl"], flush=True)
+        for n, q in queries.items():
+            if plan(db, q) != plans[n]:
+                both[n] = cpu_ms(db, q, args.runs, args.timeout, names)
+                if args.verbose:
+                    print("    %s %s" % (n, both[n]), flush=True)
+    finally:
+        for r in recs:
+            psql(db, r["undo"].replace("CONCURRENTLY ", "IF EXISTS ", 1))
+    report(queries, before, both, expected, args)
 
 
 def main():
@@ -68,53 +161,25 @@ def main():
     parser.add_argument("--queries", required=True)
     parser.add_argument("--leave-out", default="")
     parser.add_argument("--budgets", default="300,1000")
+    parser.add_argument("--min-benefit", type=float)
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--verbose", action="store_true",
                         help="times of each query")
+    parser.add_argument("--save", metavar="FILE",
+                        help="keep the times without indexes in FILE, and"
+                        " take them from there")
     parser.add_argument("--timeout", type=int, default=120)
     parser.add_argument("db")
     args = parser.parse_args()
     queries = load(args.queries, args.leave_out.split(","))
     before = measure(args.db, queries, args)
-    queries = {n: q for n, q in queries.items() if before[n] is not None}
-    print("%d queries, %.1f s of CPU without indexes" %
-          (len(queries), sum(before[n] for n in queries) / 1000))
+    late = [n for n in queries if before[n] is None]
+    queries = {n: q for n, q in queries.items() if n not in late}
+    print("%d queries, %.1f s of CPU without indexes; not finished: %s" %
+          (len(queries), sum(before[n] for n in queries) / 1000,
+           ", ".join(late) or "none"), flush=True)
     for word in args.budgets.split(","):
-        work = [{"query": q, "calls": 100, "time_ms": 100 * before[n]}
-                for n, q in queries.items()]
-        out = psql(args.db, "SELECT coalesce(jsonb_agg(jsonb_build_object("
-                   "'ddl', ddl, 'undo', undo_ddl) ORDER BY rank), '[]')"
-                   " FROM glperf.advise_indexes(budget_bytes => %d,"
-                   " workload => %s::jsonb) WHERE action = 'create'" %
-                   (float(word) * 1e6, dollar(json.dumps(work))))
-        recs = json.loads(out)
-        plans = {n: plan(args.db, q) for n, q in queries.items()}
-        psql(args.db, "".join(r["ddl"].replace("CONCURRENTLY ", "", 1) + ";"
-                              for r in recs) + "CHECKPOINT;")
-        names = [r["undo"].split()[-1] for r in recs]
-        size = int(psql(args.db, "SELECT " + "+".join(
-            ["pg_relation_size(%s)" % dollar(n) for n in names] or ["0"])))
-        both = {n: cpu_ms(args.db, q, args.runs, args.timeout, names)
-                if plan(args.db, q) != plans[n] else [before[n]] * 2
-                for n, q in queries.items()}
-        psql(args.db, "".join(r["undo"].replace("CONCURRENTLY ", "", 1) + ";"
-                              for r in recs))
-        took = {n: both[n][1] or args.timeout * 1000.0 for n in queries}
-        base = {n: both[n][0] or before[n] for n in queries}
-        ratios = {n: took[n] / base[n] for n in queries}
-        print("budget %s MB: %d indexes, %.0f MB on disk, CPU %.3f of before,"
-              " geometric mean %.3f" %
-              (word, len(recs), size / 1e6,
-               sum(took.values()) / sum(base.values()),
-               math.exp(sum(map(math.log, ratios.values())) / len(ratios))))
-        print("  slower by more than 10 %%: %s" % (", ".join(
-            "%s x%.2f (%.0f ms)" % (n, r, took[n])
-            for n, r in ratios.items() if r > 1.1) or "none"))
-        for n in queries if args.verbose else ():
-            print("  %5s %7.0f %7.0f  %.2f" %
-                  (n, base[n], took[n], ratios[n]))
-        for r in recs:
-            print("    " + r["ddl"], flush=True)
+        try_budget(args.db, queries, before, float(word), args)
 
 
 if __name__ == "__main__":
