@@ -324,11 +324,8 @@ read_measures(GlperfIndex *index, Form_pg_class class_form)
  * nothing speaks for it.
  */
 static char *
-own_guard(const GlperfIndex *index, Form_pg_index form)
+own_guard(Form_pg_index form)
 {
-	if (OidIsValid(index->parent))
-		return psprintf("partition of index %s, judged there",
-						quote_identifier(get_rel_name(index->parent)));
 	if (form->indisprimary)
 		return "primary key";
 	if (form->indisexclusion)
@@ -383,7 +380,7 @@ read_index(HeapTuple tuple, Relation pg_index, bool measure)
 			index->target = read_targets(index);
 		if (measure)
 			read_measures(index, class_form);
-		index->guard = own_guard(index, form);
+		index->guard = own_guard(form);
 	}
 	ReleaseSysCache(class_tuple);
 	return index->table_name == NULL ? NULL : index;
@@ -544,6 +541,29 @@ sum_up_partitions(List *indexes)
 	hash_destroy(by_oid);
 }
 
+/*
+ * Parts of an index go with the whole: what speaks for one speaks for all.
+ */
+static void
+guard_partitions(List *indexes)
+{
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		GlperfIndex *part = lfirst(lc);
+
+		if (!OidIsValid(part->parent))
+			continue;
+		if (part->guard != NULL && part->root != NULL &&
+			part->root->guard == NULL)
+			part->root->guard = psprintf("%s, in partition %s", part->guard,
+										 quote_identifier(part->table_name));
+		part->guard = psprintf("partition of index %s, judged there",
+							   quote_identifier(get_rel_name(part->parent)));
+	}
+}
+
 /* See index_catalog.h. */
 List *
 glperf_index_list(bool measure)
@@ -569,7 +589,7 @@ glperf_index_list(bool measure)
 		if (member != NULL)
 			index->extension = member->extension;
 		use = hash_search(uses, &index->oid, HASH_FIND, NULL);
-		if (use != NULL && !OidIsValid(index->parent))
+		if (use != NULL)
 			index->guard = use->guard;
 		indexes = lappend(indexes, index);
 		CHECK_FOR_INTERRUPTS();
@@ -579,6 +599,7 @@ glperf_index_list(bool measure)
 
 	list_sort(indexes, compare_indexes);
 	sum_up_partitions(indexes);
+	guard_partitions(indexes);
 	return indexes;
 }
 

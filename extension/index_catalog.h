@@ -201,6 +201,14 @@ extern const GlperfForeignKey *glperf_index_needed_by(const GlperfIndex *index,
 													  int n, List *fks);
 
 /*
+ * The same for the parts of a partitioned index, which go with it.  all are
+ * the n indexes of the database, and fks its foreign keys, by table.
+ */
+extern const GlperfForeignKey *glperf_index_part_needed_by(const GlperfIndex *root,
+														   GlperfIndex **all,
+														   int n, List *fks);
+
+/*
  * Are there objects that would make DROP INDEX fail, or go with it?  Parts of
  * a partitioned index and internal links do not count.
  */

@@ -395,9 +395,63 @@ glperf_index_needed_by(const GlperfIndex *index, GlperfIndex **siblings,
 			continue;
 		for (int i = 0; i < n && !other; i++)
 			other = siblings[i] != index && !siblings[i]->drop &&
+				(siblings[i]->root == NULL || !siblings[i]->root->drop) &&
 				(glperf_index_supports_foreign_key(siblings[i], fk) ||
 				 (!supports && helps_foreign_key(siblings[i], fk)));
 		if (!other)
+			return fk;
+	}
+	return NULL;
+}
+
+/* Foreign keys of one table, of a list in the order of tables. */
+static List *
+foreign_keys_of(List *fks, Oid table)
+{
+	List	   *result = NIL;
+	int			low = 0;
+	int			high = list_length(fks);
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (((const GlperfForeignKey *) list_nth(fks, middle))->table < table)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < list_length(fks); low++)
+	{
+		if (((const GlperfForeignKey *) list_nth(fks, low))->table != table)
+			break;
+		result = lappend(result, list_nth(fks, low));
+	}
+	return result;
+}
+
+const GlperfForeignKey *
+glperf_index_part_needed_by(const GlperfIndex *root, GlperfIndex **all, int n,
+							List *fks)
+{
+	for (int i = 0; i < n; i++)
+	{
+		List	   *own;
+		const GlperfForeignKey *fk;
+		int			first = i;
+		int			end = i + 1;
+
+		if (all[i]->root != root)
+			continue;
+		own = foreign_keys_of(fks, all[i]->table);
+		if (own == NIL)
+			continue;
+		while (first > 0 && all[first - 1]->table == all[i]->table)
+			first--;
+		while (end < n && all[end]->table == all[i]->table)
+			end++;
+		fk = glperf_index_needed_by(all[i], all + first, end - first, own);
+		if (fk != NULL)
 			return fk;
 	}
 	return NULL;

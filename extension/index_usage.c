@@ -55,6 +55,11 @@ typedef struct GlperfUsageLimits
 	bool		with_undo;		/* print what brings an index back */
 	double		key_share_pct;	/* a key that finds more is unselective */
 	double		key_share_rows; /* in tables of more rows than this */
+
+	/* all that there is, for what is part of it */
+	GlperfIndex **all;
+	int			n;
+	List	   *fks;
 } GlperfUsageLimits;
 
 PG_FUNCTION_INFO_V1(glperf_index_usage);
@@ -425,7 +430,10 @@ judge_by_use(GlperfIndex *index, GlperfIndex **siblings, int n, List *fks,
 		index->reason = "keeps its columns unique";
 	else if (index->has_expression)
 		index->reason = "its expression has statistics that the planner uses even without scanning it";
-	else if ((fk = glperf_index_needed_by(index, siblings, n, fks)) != NULL)
+	else if ((fk = glperf_index_needed_by(index, siblings, n, fks)) != NULL ||
+			 (index->partitioned &&
+			  (fk = glperf_index_part_needed_by(index, limits->all, limits->n,
+												limits->fks)) != NULL))
 		index->reason = psprintf("foreign key %s needs it when referenced rows are deleted or updated",
 								 quote_identifier(fk->name));
 	else if ((extension = owned_by_extension(index)) != NULL)
@@ -514,7 +522,7 @@ end_of_table(GlperfIndex **all, int n, int first)
  * part of an index of another table, so those come first everywhere.
  */
 static void
-judge_all(List *indexes, const GlperfUsageLimits *limits)
+judge_all(List *indexes, GlperfUsageLimits *limits)
 {
 	int			n = list_length(indexes);
 	GlperfIndex **all = palloc(Max(n, 1) * sizeof(GlperfIndex *));
@@ -527,6 +535,9 @@ judge_all(List *indexes, const GlperfUsageLimits *limits)
 	/* both lists are in the order of tables */
 	foreach(lc, indexes)
 		all[i++] = lfirst(lc);
+	limits->all = all;
+	limits->n = n;
+	limits->fks = fks;
 	for (int first = 0; first < n; first = end)
 	{
 		end = end_of_table(all, n, first);

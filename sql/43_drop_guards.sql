@@ -183,6 +183,27 @@ UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'g46_1_b_idx'::regclas
 SELECT count(*) FROM g46_1 WHERE b = 1;
 ROLLBACK;
 SELECT pg_stat_force_next_flush() IS NOT NULL AS flushed;
+-- what rests on a part rests on the whole: replica identity, clustering,
+-- constraint and foreign keys of a partition alone
+CREATE TABLE g47 (a int NOT NULL) PARTITION BY RANGE (a);
+CREATE TABLE g47_1 PARTITION OF g47 FOR VALUES FROM (0) TO (500);
+CREATE UNIQUE INDEX g47_twin ON g47 (a);
+CREATE UNIQUE INDEX g47_identity ON g47 (a);
+ALTER TABLE g47_1 REPLICA IDENTITY USING INDEX g47_1_a_idx1;
+CREATE TABLE g48 (a int, b int) PARTITION BY RANGE (a);
+CREATE TABLE g48_1 PARTITION OF g48 FOR VALUES FROM (0) TO (500);
+CREATE INDEX g48_cluster ON g48 (b);
+ALTER TABLE g48_1 CLUSTER ON g48_1_b_idx;
+CREATE TABLE g49 (a int NOT NULL) PARTITION BY RANGE (a);
+CREATE TABLE g49_1 PARTITION OF g49 FOR VALUES FROM (0) TO (500);
+CREATE UNIQUE INDEX g49_twin ON g49 (a);
+CREATE UNIQUE INDEX g49_constraint ON g49 (a);
+ALTER TABLE g49_1 ADD CONSTRAINT g49_1_pkey PRIMARY KEY USING INDEX g49_1_a_idx1;
+CREATE TABLE g50 (x int, y int) PARTITION BY RANGE (x);
+CREATE TABLE g50_1 PARTITION OF g50 FOR VALUES FROM (0) TO (500);
+ALTER TABLE g50_1 ADD FOREIGN KEY (x, y) REFERENCES parent;
+CREATE INDEX g50_xy ON g50 (x, y);
+CREATE INDEX g50_yx ON g50 (y, x);
 -- nothing rests on these: unused, they may go
 CREATE TABLE g99 (a int, b int, c text);
 CREATE INDEX g99_plain ON g99 (a);
