@@ -358,7 +358,7 @@ why_it_lost(GlperfAdvice *advice, GlperfRecommendation *rec,
 								 glperf_format_ms(fabs(upkeep)),
 								 upkeep > 0 ? "more" : "less"),
 						glperf_index_def_covers(mine, other) ?
-						"; its columns lead the recommended one" : "");
+						"; its columns are part of the recommended one" : "");
 	if (glperf_index_def_covers(mine, other))
 		return "the recommended one does whatever it does";
 	if (bytes > rec->size)

@@ -12,6 +12,7 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
+#include "catalog/pg_am.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -95,8 +96,10 @@ name_redundant(GlperfAdvice *advice, GlperfRecommendation *rec)
 			!glperf_index_def_covers(def, other))
 			continue;
 		rec->reasons = lappend(rec->reasons,
-							   psprintf("a separate index on (%s) would be redundant: its columns lead this one",
-										glperf_index_def_columns(other)));
+							   psprintf("a separate index on (%s) would be redundant: its columns %s this one",
+										glperf_index_def_columns(other),
+										def->amoid == GIN_AM_OID ?
+										"are among those of" : "lead"));
 	}
 }
 

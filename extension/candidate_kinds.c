@@ -5,7 +5,9 @@
  * GIN serves what a B-tree cannot: operators such as @> on arrays and jsonb, @@
  * on tsvector, LIKE '%x%' given pg_trgm.  Which operators those are is asked of
  * the catalogs, so that extensions' operator classes are found as well, in
- * whatever schema they are.  BRIN and hash only do what a B-tree does too, but
+ * whatever schema they are.  One GIN index over several columns finds the rows
+ * that satisfy conditions on all of them without a bitmap for each; btree_gin
+ * lets plain equalities be among those.  BRIN and hash only do what a B-tree does too, but
  * BRIN costs next to nothing to keep, and hash does not store the key.
  */
 #include "candidates.h"
@@ -47,6 +49,17 @@
 /* hash: narrowest key for which its entries are clearly the smaller ones */
 #define HASH_MIN_WIDTH		40
 
+/* GIN: most columns of one index, and most of those that are plain equalities */
+#define GIN_COLUMNS			4
+#define GIN_SCALARS			2
+
+/* A column of a GIN index, with the operator classes that would do. */
+typedef struct GinKey
+{
+	GlperfKey	key;
+	List	   *classes;
+} GinKey;
+
 /* What the clauses of one table are looked through with. */
 typedef struct KindsWalk
 {
@@ -54,6 +67,8 @@ typedef struct KindsWalk
 	PlannerInfo *root;
 	RelOptInfo *rel;
 	Oid			relid;
+	GinKey		gin[GIN_COLUMNS];	/* asked for together */
+	int			ngin;
 } KindsWalk;
 
 /* Can an operator class index a column of this type? */
@@ -127,24 +142,58 @@ is_anchored(Oid opno, Node *pattern)
 	return body[0] != '%' && body[0] != '_' && body[0] != '\0';
 }
 
+/* Append a key to a definition, if it can be one. */
+static bool
+append_key(GlperfIndexDef *def, const GlperfKey *key, Oid opclass)
+{
+	if (key->attnum != 0)
+		return glperf_index_def_append(def, key->attnum, opclass,
+									   key->collation, 0, false);
+	return glperf_index_def_append_expr(def, key->expr, opclass,
+										key->collation, 0);
+}
+
 /* Propose an index of another access method on one key. */
 static void
 propose_kind(KindsWalk *walk, Oid amoid, const GlperfKey *key, Oid opclass,
 			 const char *why)
 {
-	GlperfIndexDef def = {0};
-	bool		ok;
+	GlperfIndexDef def = {.relid = walk->relid,.amoid = amoid};
 
-	def.relid = walk->relid;
-	def.amoid = amoid;
-	if (key->attnum != 0)
-		ok = glperf_index_def_append(&def, key->attnum, opclass,
-									 key->collation, 0, false);
-	else
-		ok = glperf_index_def_append_expr(&def, key->expr, opclass,
-										  key->collation, 0);
-	if (ok)
+	if (append_key(&def, key, opclass))
 		glperf_candidates_propose(walk->harvest, &def, why);
+}
+
+/*
+ * Remember a column that a GIN index would find, for one over several.  A
+ * column that is asked for twice needs an operator class that does both.
+ */
+static void
+note_gin_key(KindsWalk *walk, const GlperfKey *key, List *classes)
+{
+	if (key->attnum > 0)
+		glperf_candidates_note(walk->harvest, walk->relid, key->attnum);
+	for (int i = 0; i < walk->ngin; i++)
+	{
+		GinKey	   *other = &walk->gin[i];
+		List	   *both = NIL;
+		ListCell   *lc;
+
+		if (other->key.attnum != key->attnum ||
+			!equal(other->key.expr, key->expr))
+			continue;
+		foreach(lc, classes)
+			if (list_member_oid(other->classes, lfirst_oid(lc)))
+			both = lappend_oid(both, lfirst_oid(lc));
+		if (both != NIL)
+			other->classes = both;
+		return;
+	}
+	if (walk->ngin < GIN_COLUMNS)
+		walk->gin[walk->ngin++] = (GinKey)
+	{
+		*key, classes
+	};
 }
 
 /* Column of a key for people; NULL for an expression. */
@@ -170,9 +219,9 @@ hint_trigrams(KindsWalk *walk, const GlperfKey *key, Oid type)
 									"an expression"));
 }
 
-/* key op value: does a GIN index find it? */
+/* key op value: does a GIN index find it?  all: no other way leads to a row */
 static void
-take_operator(KindsWalk *walk, OpExpr *op)
+take_operator(KindsWalk *walk, OpExpr *op, bool all)
 {
 	Node	   *left;
 	Node	   *right;
@@ -203,6 +252,8 @@ take_operator(KindsWalk *walk, OpExpr *op)
 		return;
 	glperf_key_set_collation(&key, left, op->inputcollid);
 	classes = gin_classes(type, opno);
+	if (all && classes != NIL)
+		note_gin_key(walk, &key, classes);
 	foreach(lc, classes)
 		propose_kind(walk, GIN_AM_OID, &key, lfirst_oid(lc),
 					 is_pattern_operator(opno) ?
@@ -234,14 +285,14 @@ take_array_operator(KindsWalk *walk, ScalarArrayOpExpr *op)
 									column, column, column));
 }
 
-/* One condition, and what it is made of. */
+/* One condition, and what it is made of; all: every row has to satisfy it. */
 static void
-take_condition(KindsWalk *walk, Node *clause)
+take_condition(KindsWalk *walk, Node *clause, bool all)
 {
 	if (IsA(clause, RestrictInfo))
 		clause = (Node *) ((RestrictInfo *) clause)->clause;
 	if (IsA(clause, OpExpr))
-		take_operator(walk, (OpExpr *) clause);
+		take_operator(walk, (OpExpr *) clause, all);
 	else if (IsA(clause, ScalarArrayOpExpr))
 		take_array_operator(walk, (ScalarArrayOpExpr *) clause);
 	else if (IsA(clause, BoolExpr) && ((BoolExpr *) clause)->boolop != NOT_EXPR)
@@ -249,8 +300,103 @@ take_condition(KindsWalk *walk, Node *clause)
 		ListCell   *lc;
 
 		foreach(lc, ((BoolExpr *) clause)->args)
-			take_condition(walk, (Node *) lfirst(lc));
+			take_condition(walk, (Node *) lfirst(lc), false);
 	}
+}
+
+/* For qsort(): plain columns by number, then expressions. */
+static int
+compare_gin_keys(const void *a, const void *b)
+{
+	AttrNumber	x = ((const GinKey *) a)->key.attnum;
+	AttrNumber	y = ((const GinKey *) b)->key.attnum;
+
+	if (x == 0 || y == 0)
+		return (x == 0) - (y == 0);
+	return x - y;
+}
+
+/*
+ * Propose one GIN index over all of these columns, in the same order whoever
+ * asks: which comes first does not matter.  When the operator classes of one
+ * differ in what they can do, each is tried.
+ */
+static void
+propose_gin(KindsWalk *walk, const GinKey *wanted, int n)
+{
+	GinKey		keys[GIN_COLUMNS + GIN_SCALARS];
+	int			varied = 0;
+
+	if (n < 2)
+		return;
+	memcpy(keys, wanted, sizeof(GinKey) * n);
+	qsort(keys, n, sizeof(GinKey), compare_gin_keys);
+	for (int i = 1; i < n; i++)
+		if (list_length(keys[i].classes) > list_length(keys[varied].classes))
+			varied = i;
+	for (int v = 0; v < list_length(keys[varied].classes); v++)
+	{
+		GlperfIndexDef def = {.relid = walk->relid,.amoid = GIN_AM_OID};
+		bool		ok = true;
+
+		for (int i = 0; i < n && ok; i++)
+			ok = append_key(&def, &keys[i].key,
+							list_nth_oid(keys[i].classes, i == varied ? v : 0));
+		if (ok)
+			glperf_candidates_propose(walk->harvest, &def,
+									  "search inside of values, by all conditions at once");
+	}
+}
+
+/* Operator classes of GIN that find equal values of a key, given btree_gin. */
+static List *
+scalar_classes(KindsWalk *walk, const GlperfKey *key)
+{
+	Oid			type = key->attnum != 0 ?
+	get_atttype(walk->relid, key->attnum) : glperf_key_type(key->expr);
+	Oid			opclass = GetDefaultOpClass(type, BTREE_AM_OID);
+	Oid			input;
+
+	if (OidIsValid(key->opclass) || key->attnum < 0 || !OidIsValid(opclass))
+		return NIL;
+	input = get_opclass_input_type(opclass);
+	if (IsPolymorphicType(input))
+		return NIL;
+	return gin_classes(type, get_opfamily_member(get_opclass_family(opclass),
+												 input, input,
+												 BTEqualStrategyNumber));
+}
+
+/* GIN over several columns; scalars go with each of the others. */
+static void
+propose_gin_columns(KindsWalk *walk, const GlperfRelKeys *keys)
+{
+	GinKey		all[GIN_COLUMNS + GIN_SCALARS];
+	int			scalars = 0;
+
+	if (walk->ngin == 0)
+		return;
+	propose_gin(walk, walk->gin, walk->ngin);
+	for (int i = 0; i < keys->neq && scalars < GIN_SCALARS; i++)
+	{
+		List	   *classes = scalar_classes(walk, &keys->eq[i]);
+
+		if (classes != NIL)
+			all[scalars++] = (GinKey)
+		{
+			keys->eq[i], classes
+		};
+	}
+	if (scalars == 0)
+		return;
+	for (int i = 0; i < walk->ngin; i++)
+	{
+		all[scalars] = walk->gin[i];
+		propose_gin(walk, all, scalars + 1);
+	}
+	memcpy(all + scalars, walk->gin, sizeof(GinKey) * walk->ngin);
+	if (walk->ngin > 1)
+		propose_gin(walk, all, scalars + walk->ngin);
 }
 
 /* How well the rows' places follow the order of a column, 0 to 1. */
@@ -329,11 +475,14 @@ void
 glperf_candidates_kinds(GlperfHarvest *harvest, PlannerInfo *root,
 						RelOptInfo *rel, const GlperfRelKeys *keys)
 {
-	KindsWalk	walk = {harvest, root, rel, keys->relid};
+	KindsWalk	walk = {.harvest = harvest,.root = root,.rel = rel,
+		.relid = keys->relid
+	};
 	ListCell   *lc;
 
 	foreach(lc, rel->baserestrictinfo)
-		take_condition(&walk, (Node *) lfirst(lc));
+		take_condition(&walk, (Node *) lfirst(lc), true);
+	propose_gin_columns(&walk, keys);
 	propose_brin(&walk, keys);
 	propose_hash(&walk, keys);
 }

@@ -129,6 +129,16 @@ glperf_candidates_propose(GlperfHarvest *harvest, GlperfIndexDef *def,
 }
 
 void
+glperf_candidates_note(GlperfHarvest *harvest, Oid relid, AttrNumber attnum)
+{
+	MemoryContext old = MemoryContextSwitchTo(harvest->set->context);
+
+	harvest->columns = lappend_oid(harvest->columns, relid);
+	harvest->columns = lappend_oid(harvest->columns, (Oid) attnum);
+	MemoryContextSwitchTo(old);
+}
+
+void
 glperf_candidates_hint(GlperfHarvest *harvest, const char *hint)
 {
 	MemoryContext old = MemoryContextSwitchTo(harvest->set->context);
@@ -369,14 +379,6 @@ generate(GlperfHarvest *harvest, GlperfRelKeys *keys, RelOptInfo *rel)
 	}
 }
 
-/* Note one column of a table; expressions are attnum 0. */
-static void
-note_column(GlperfHarvest *harvest, Oid relid, AttrNumber attnum)
-{
-	harvest->columns = lappend_oid(harvest->columns, relid);
-	harvest->columns = lappend_oid(harvest->columns, (Oid) attnum);
-}
-
 /*
  * Note the columns that an index of use to this statement would lead with.  An
  * index on a partitioned ancestor serves as well as one on the table.
@@ -402,13 +404,13 @@ note_columns(GlperfHarvest *harvest, const GlperfRelKeys *keys)
 		{
 			AttrNumber	attnum = lists[l][i].attnum;
 
-			note_column(harvest, keys->relid, attnum);
+			glperf_candidates_note(harvest, keys->relid, attnum);
 			foreach(lc, ancestors)
 				if (attnum > 0)
-				note_column(harvest, lfirst_oid(lc),
-							get_attnum(lfirst_oid(lc),
-									   get_attname(keys->relid, attnum,
-												   false)));
+				glperf_candidates_note(harvest, lfirst_oid(lc),
+									   get_attnum(lfirst_oid(lc),
+												  get_attname(keys->relid,
+															  attnum, false)));
 		}
 	MemoryContextSwitchTo(old);
 }
@@ -484,6 +486,18 @@ glperf_candidates_harvest(void *arg, PlannerInfo *root, RelOptInfo *rel,
 	}
 }
 
+/* Does the statement look for a plain column of a table? */
+static bool
+asks_for(const GlperfHarvest *harvest, Oid relid, AttrNumber attnum)
+{
+	for (int c = 0; c + 1 < list_length(harvest->columns); c += 2)
+		if (attnum != 0 &&
+			list_nth_oid(harvest->columns, c) == relid &&
+			list_nth_oid(harvest->columns, c + 1) == (Oid) attnum)
+			return true;
+	return false;
+}
+
 bool
 glperf_candidate_relevant(const GlperfHarvest *harvest, int i)
 {
@@ -491,11 +505,11 @@ glperf_candidate_relevant(const GlperfHarvest *harvest, int i)
 
 	if (list_member_int(harvest->proposed, i))
 		return true;
-	if (def->attnum[0] == 0 || !list_member_oid(harvest->tables, def->relid))
+	if (!list_member_oid(harvest->tables, def->relid))
 		return false;
-	for (int c = 0; c + 1 < list_length(harvest->columns); c += 2)
-		if (list_nth_oid(harvest->columns, c) == def->relid &&
-			list_nth_oid(harvest->columns, c + 1) == (Oid) def->attnum[0])
+	/* GIN is searched by any of its columns, the others by the first */
+	for (int c = 0; c < (def->amoid == GIN_AM_OID ? def->nkeys : 1); c++)
+		if (asks_for(harvest, def->relid, def->attnum[c]))
 			return true;
 	return false;
 }

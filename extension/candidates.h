@@ -124,6 +124,10 @@ extern void glperf_candidates_harvest(void *arg, PlannerInfo *root,
 extern void glperf_candidates_propose(GlperfHarvest *harvest,
 									  GlperfIndexDef *def, const char *why);
 
+/* Note a plain column that an index of use to this statement would lead with. */
+extern void glperf_candidates_note(GlperfHarvest *harvest, Oid relid,
+								   AttrNumber attnum);
+
 /* Remember, once, what keeps an index from helping. */
 extern void glperf_candidates_hint(GlperfHarvest *harvest, const char *hint);
 

@@ -106,14 +106,30 @@ glperf_index_def_expr(const GlperfIndexDef *def, int i)
 
 /* Do two key columns hold the same values in a comparable order? */
 static bool
-same_key(const GlperfIndexDef *a, const GlperfIndexDef *b, int i)
+same_key(const GlperfIndexDef *a, int i, const GlperfIndexDef *b, int j)
 {
-	return a->attnum[i] == b->attnum[i] &&
-		a->opfamily[i] == b->opfamily[i] &&
-		a->opcintype[i] == b->opcintype[i] &&
-		a->collation[i] == b->collation[i] &&
+	return a->attnum[i] == b->attnum[j] &&
+		a->opfamily[i] == b->opfamily[j] &&
+		a->opcintype[i] == b->opcintype[j] &&
+		a->collation[i] == b->collation[j] &&
 		(a->attnum[i] != 0 || equal(glperf_index_def_expr(a, i),
-									glperf_index_def_expr(b, i)));
+									glperf_index_def_expr(b, j)));
+}
+
+/* Is each of b's keys among a's, wherever?  For access methods without order. */
+static bool
+has_keys(const GlperfIndexDef *a, const GlperfIndexDef *b)
+{
+	for (int i = 0; i < b->nkeys; i++)
+	{
+		int			j = 0;
+
+		while (j < a->nkeys && !same_key(a, j, b, i))
+			j++;
+		if (j == a->nkeys)
+			return false;
+	}
+	return true;
 }
 
 /* Is the plain column attnum stored anywhere in def? */
@@ -133,7 +149,7 @@ glperf_index_def_equal(const GlperfIndexDef *a, const GlperfIndexDef *b)
 		a->nkeys != b->nkeys || a->ncolumns != b->ncolumns)
 		return false;
 	for (int i = 0; i < a->nkeys; i++)
-		if (!same_key(a, b, i) || a->option[i] != b->option[i])
+		if (!same_key(a, i, b, i) || a->option[i] != b->option[i])
 			return false;
 	for (int i = a->nkeys; i < a->ncolumns; i++)
 		if (!has_column(b, a->attnum[i]))
@@ -149,9 +165,11 @@ glperf_index_def_covers(const GlperfIndexDef *a, const GlperfIndexDef *b)
 
 	if (a->relid != b->relid || a->amoid != b->amoid || a->nkeys < b->nkeys)
 		return false;
+	if (a->amoid == GIN_AM_OID)
+		return has_keys(a, b) && equal(a->pred, b->pred);
 	for (int i = 0; i < b->nkeys; i++)
 	{
-		if (!same_key(a, b, i))
+		if (!same_key(a, i, b, i))
 			return false;
 		if (a->option[i] != b->option[i])
 			same = false;

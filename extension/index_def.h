@@ -99,7 +99,8 @@ extern bool glperf_index_def_equal(const GlperfIndexDef *a,
  * glperf_index_def_covers -- can whatever uses b use a instead?
  *
  * True when b's keys are a leading part of a's (all directions equal, or all
- * flipped), b's other columns are in a, and both have the same predicate.
+ * flipped; for GIN any of a's), b's other columns are in a, and both have the
+ * same predicate.
  */
 extern bool glperf_index_def_covers(const GlperfIndexDef *a,
 									const GlperfIndexDef *b);

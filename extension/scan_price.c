@@ -250,6 +250,30 @@ price_index_scan(const GlperfPricing *pricing, IndexPath *path, bool in_order)
 		test_row(pricing, index->indrestrictinfo, path->indexclauses);
 }
 
+/*
+ * Rows that a search of several keys passes on its way to those that have all
+ * of them: an access method that intersects lists reads each.
+ */
+static double
+rows_passed(IndexPath *path)
+{
+	double		passed = 0;
+	ListCell   *lc;
+
+	if (path->indexinfo->relam != GIN_AM_OID ||
+		list_length(path->indexclauses) < 2)
+		return 0;
+	foreach(lc, path->indexclauses)
+	{
+		Selectivity each = lfirst_node(IndexClause, lc)->rinfo->norm_selec;
+
+		/* the planner has worked it out for all but a few */
+		passed += path->indexinfo->tuples *
+			(each >= 0 ? each : path->indexselectivity);
+	}
+	return passed;
+}
+
 /* Entries that a bitmap's indexes deliver, and the time for that. */
 static double
 price_bitmap_index(const GlperfPricing *pricing, Path *path, double *follows)
@@ -270,6 +294,7 @@ price_bitmap_index(const GlperfPricing *pricing, Path *path, double *follows)
 		}
 		*follows = Max(*follows, index_correlation(pricing, scan->indexinfo));
 		return price_lookup(scan, false) +
+			LIST_ROW * rows_passed(scan) +
 			price_entries(scan->indexinfo, scan->indexselectivity);
 	}
 	if (IsA(path, BitmapAndPath))

@@ -26,14 +26,14 @@ ALTER DATABASE postgres SET search_path = app;
 });
 $node->safe_psql('postgres', q{
 CREATE TABLE doc (id int PRIMARY KEY, tags int[], labels text[], data jsonb, body text,
-	title varchar(80), words tsvector, key text, code text);
+	title varchar(80), words tsvector, key text, code text, tenant int);
 INSERT INTO doc SELECT i, ARRAY[i % 997, 1000 + i % 211, 2000 + i * 31 % 1499],
 	ARRAY['l' || i % 500, 'm' || i % 70],
 	jsonb_build_object('kind', 'k' || i % 300, 'n', i % 2000, 'tags',
 		jsonb_build_array('t' || i % 50, 'u' || i % 900)),
 	'body ' || md5(i::text) || ' ' || md5((i * 7)::text), 'Title ' || md5((i * 3)::text),
 	to_tsvector('simple', 'w' || i % 700 || ' v' || i % 1300 || ' common'),
-	repeat(md5(i::text), 6), 'c' || i % 5000
+	repeat(md5(i::text), 6), 'c' || i % 5000, i % 50
 FROM generate_series(1, 20000) i;
 CREATE TABLE log (id bigint, at timestamptz, shuffled int, msg text);
 INSERT INTO log SELECT i, '2026-01-01 00:00+00'::timestamptz + i * interval '10 second',
@@ -102,6 +102,17 @@ advised('long key', q{SELECT * FROM doc WHERE key = repeat(md5('77'), 6)}, qr/US
 advised('short key', q{SELECT * FROM doc WHERE code = 'c77'}, qr/app\.doc \(code\)$/);
 advised('long key in order', q{SELECT * FROM doc WHERE key > repeat('fff', 7) ORDER BY key LIMIT 10}, qr/app\.doc \(key\)$/);
 
+# Conditions on two columns that GIN finds: one index over both, in the same
+# order whoever asks, which serves one of them, too.
+my $both = q{SELECT * FROM doc WHERE labels @> '{m7}' AND tags @> '{1007}'};
+advised('values of two columns', $both, qr/USING gin \(tags, labels\)$/);
+advised('values of two columns, of one, and the other way round', $both, qr/USING gin \(tags, labels\)$/,
+	[ q{SELECT * FROM doc WHERE tags @> '{1008}' AND labels @> '{m8}'}, 1000, 20000 ],
+	[ q{SELECT * FROM doc WHERE tags @> '{7}'}, 1000, 20000 ]);
+# Failure proved: an index over both is taken for one that serves either of them.
+like(join("\n", advise([ q{SELECT * FROM doc WHERE labels @> '{m7}' OR tags @> '{1007}'}, 1000, 20000 ])),
+	qr/USING gin \((tags|labels)\)\n.*USING gin \((tags|labels)\)$/, 'either of two columns: an index on each');
+
 # BRIN where writing weighs more than reading, a B-tree where it does not, and
 # never on a column that the rows are not ordered by.
 my $range = q{SELECT count(msg) FROM log WHERE at BETWEEN '2026-01-03' AND '2026-01-04'};
@@ -129,6 +140,18 @@ my $like = q{SELECT * FROM doc WHERE body LIKE '%a87ff6%'};
 like(outcome($like), qr/^no gain: .*CREATE EXTENSION pg_trgm would allow/, 'pg_trgm is missed');
 like(outcome(q{SELECT * FROM doc WHERE 7 = ANY (tags)}), qr/^no gain: .*tags @> ARRAY\[value\]/,
 	'= ANY (column) is named for what it is');
+
+SKIP:
+{
+	skip 'btree_gin is not installed', 1
+	  unless $node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'btree_gin'});
+	my $scalar = q{SELECT * FROM doc WHERE tenant = 7 AND tags @> '{1007}'};
+	# Failure proved: an operator class that is not there is advised.
+	unlike(join("\n", advise([ $scalar, 1000, 20000 ])), qr/gin \(.*tenant/, 'without btree_gin none with a plain column');
+	$node->safe_psql('postgres', 'CREATE EXTENSION btree_gin SCHEMA ext');
+	advised('values and a plain column', $scalar, qr/USING gin \(tags, tenant( ext.int4_ops)?\)$/);
+	advised('values and a unique column', q{SELECT * FROM doc WHERE code = 'c77' AND labels @> '{m7}'}, qr/doc \(code\)$/);
+}
 
 SKIP:
 {
