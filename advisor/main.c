@@ -69,7 +69,7 @@ prepare_apply(Advice *advice)
 		exit(GLPERF_EXIT_RUNNING);
 	}
 	/* a message that nobody reads is no reason to stop in the middle */
-	pqsignal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	db_apply_settings(&opts);
 	apply_leftovers(&opts, advice);
 }
