@@ -68,7 +68,7 @@ check_run(const AdvisorOptions *opts, const ServerFacts *server)
 	bool		bouncer = opts->area != NULL &&
 	strcmp(opts->area, PGBOUNCER_AREA) == 0;
 
-	if (opts->area == NULL || !bouncer)
+	if (!bouncer)
 		db_check_health(opts, &check);
 	if (opts->pgbouncer != NULL && (opts->area == NULL || bouncer))
 		source_pgbouncer(opts, &check);

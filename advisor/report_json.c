@@ -10,6 +10,15 @@
 #include "json.h"
 #include "report.h"
 
+/* The n items of an array as a list, each by a function of its own */
+#define WRITE_LIST(w, key, items, n, write_item) \
+	do { \
+		json_open(w, key, '['); \
+		for (int item = 0; item < (n); item++) \
+			write_item(w, &(items)[item]); \
+		json_close(w, ']'); \
+	} while (0)
+
 /* Where the advice comes from */
 static void
 write_server(JsonWriter *w, const ServerFacts *server)
@@ -39,30 +48,26 @@ write_summary(JsonWriter *w, const Summary *summary)
 	json_close(w, '}');
 }
 
-/* What a recommendation changes in plans, and what lost to it */
+/* What a recommendation changes in one plan */
 static void
-write_explanation(JsonWriter *w, const Recommendation *rec)
+write_plan(JsonWriter *w, const PlanChange *plan)
 {
-	json_open(w, "plans", '[');
-	for (int i = 0; i < rec->nplans; i++)
-	{
-		json_open(w, NULL, '{');
+	json_open(w, NULL, '{');
 #define GLPERF_PLAN_COLUMN(name, kind) \
-		json_##kind(w, #name, rec->plans[i].name);
+	json_##kind(w, #name, plan->name);
 #include "glperf_recommendation.h"
-		json_close(w, '}');
-	}
-	json_close(w, ']');
-	json_open(w, "rivals", '[');
-	for (int i = 0; i < rec->nrivals; i++)
-	{
-		json_open(w, NULL, '{');
+	json_close(w, '}');
+}
+
+/* One candidate that lost to it */
+static void
+write_rival(JsonWriter *w, const Rival *rival)
+{
+	json_open(w, NULL, '{');
 #define GLPERF_RIVAL_COLUMN(name, kind) \
-		json_##kind(w, #name, rec->rivals[i].name);
+	json_##kind(w, #name, rival->name);
 #include "glperf_recommendation.h"
-		json_close(w, '}');
-	}
-	json_close(w, ']');
+	json_close(w, '}');
 }
 
 /* One recommendation and what became of it */
@@ -73,7 +78,8 @@ write_recommendation(JsonWriter *w, const Recommendation *rec)
 #define GLPERF_RECOMMENDATION_COLUMN(name, kind) \
 	json_##kind(w, #name, rec->name);
 #include "glperf_recommendation.h"
-	write_explanation(w, rec);
+	WRITE_LIST(w, "plans", rec->plans, rec->nplans, write_plan);
+	WRITE_LIST(w, "rivals", rec->rivals, rec->nrivals, write_rival);
 #define GLPERF_MATCH_COLUMN(name, kind) \
 	json_##kind(w, #name, rec->match.name);
 #include "glperf_recommendation.h"
@@ -136,47 +142,26 @@ write_leftover(JsonWriter *w, const Leftover *leftover)
 	json_close(w, '}');
 }
 
-/* What earlier recommendations came to */
+/* What an earlier recommendation came to */
 static void
-write_verdicts(JsonWriter *w, const Advice *advice)
+write_verdict(JsonWriter *w, const Verdict *verdict)
 {
-	json_open(w, "verdicts", '[');
-	for (int i = 0; i < advice->nverdicts; i++)
-	{
-		const Verdict *verdict = &advice->verdicts[i];
-
-		json_open(w, NULL, '{');
+	json_open(w, NULL, '{');
 #define GLPERF_VERDICT_COLUMN(name, kind) \
-		json_##kind(w, #name, verdict->name);
+	json_##kind(w, #name, verdict->name);
 #include "glperf_recommendation.h"
-		json_close(w, '}');
-	}
-	json_close(w, ']');
+	json_close(w, '}');
 }
 
-/* What was proposed before, and what is left out now */
+/* One that is proposed no longer */
 static void
-write_history(JsonWriter *w, const Advice *advice)
+write_gone(JsonWriter *w, const Gone *gone)
 {
-	json_TEXT(w, "source", advice->source);
-	json_BOOL(w, "recorded", advice->recorded);
-	json_TEXT(w, "record_message", advice->recorded ? NULL :
-			  advice->record_message);
-	write_verdicts(w, advice);
-	json_open(w, "gone", '[');
-	for (int i = 0; i < advice->ngone; i++)
-	{
-		json_open(w, NULL, '{');
+	json_open(w, NULL, '{');
 #define GLPERF_GONE_COLUMN(name, kind) \
-		json_##kind(w, #name, advice->gone[i].name);
+	json_##kind(w, #name, gone->name);
 #include "glperf_recommendation.h"
-		json_close(w, '}');
-	}
-	json_close(w, ']');
-	json_open(w, "left_out", '[');
-	for (int i = 0; i < advice->nsuppressed; i++)
-		write_recommendation(w, &advice->suppressed[i]);
-	json_close(w, ']');
+	json_close(w, '}');
 }
 
 /* The document of the command verify. */
@@ -189,7 +174,8 @@ report_json_verdicts(FILE *out, const Advice *advice)
 	json_begin(w, out, advice->server.now);
 	json_TEXT(w, "database", advice->server.database);
 	json_INT(w, "exit_status", advice->status);
-	write_verdicts(w, advice);
+	WRITE_LIST(w, "verdicts", advice->verdicts, advice->nverdicts,
+			   write_verdict);
 	json_end(w);
 }
 
@@ -207,31 +193,25 @@ report_json(FILE *out, const Advice *advice)
 	write_server(w, &advice->server);
 	write_summary(w, &advice->summary);
 
-	json_open(w, "recommendations", '[');
-	for (int i = 0; i < advice->nrecommendations; i++)
-		write_recommendation(w, &advice->recommendations[i]);
-	json_close(w, ']');
+	WRITE_LIST(w, "recommendations", advice->recommendations,
+			   advice->nrecommendations, write_recommendation);
+	WRITE_LIST(w, "statements", advice->statements, advice->nstatements,
+			   write_statement);
+	WRITE_LIST(w, "not_examined", advice->notexamined, advice->nnotexamined,
+			   write_not_examined);
+	WRITE_LIST(w, "existing_indexes", advice->notes, advice->nnotes,
+			   write_note);
+	WRITE_LIST(w, "leftovers", advice->leftovers, advice->nleftovers,
+			   write_leftover);
 
-	json_open(w, "statements", '[');
-	for (int i = 0; i < advice->nstatements; i++)
-		write_statement(w, &advice->statements[i]);
-	json_close(w, ']');
-
-	json_open(w, "not_examined", '[');
-	for (int i = 0; i < advice->nnotexamined; i++)
-		write_not_examined(w, &advice->notexamined[i]);
-	json_close(w, ']');
-
-	json_open(w, "existing_indexes", '[');
-	for (int i = 0; i < advice->nnotes; i++)
-		write_note(w, &advice->notes[i]);
-	json_close(w, ']');
-
-	json_open(w, "leftovers", '[');
-	for (int i = 0; i < advice->nleftovers; i++)
-		write_leftover(w, &advice->leftovers[i]);
-	json_close(w, ']');
-
-	write_history(w, advice);
+	json_TEXT(w, "source", advice->source);
+	json_BOOL(w, "recorded", advice->recorded);
+	json_TEXT(w, "record_message", advice->recorded ? NULL :
+			  advice->record_message);
+	WRITE_LIST(w, "verdicts", advice->verdicts, advice->nverdicts,
+			   write_verdict);
+	WRITE_LIST(w, "gone", advice->gone, advice->ngone, write_gone);
+	WRITE_LIST(w, "left_out", advice->suppressed, advice->nsuppressed,
+			   write_recommendation);
 	json_end(w);
 }

@@ -24,6 +24,16 @@ unset PGHOST PGHOSTADDR PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE \
 	PGSERVICEFILE PGPASSWORD PGPASSFILE PGAPPNAME MAKEFLAGS MAKELEVEL MFLAGS
 . .ci/common.sh
 
+# as COMMAND...: as the ordinary user, who may not be able to enter this directory
+as()
+{
+	if [ "$(id -u)" = 0 ]; then
+		env -C / runuser -u "$PGU" -- "$@"
+	else
+		"$@"
+	fi
+}
+
 rows=${GLPERF_DEMO_ROWS:-2000000}
 seconds=${GLPERF_DEMO_SECONDS:-30}
 port=${GLPERF_DEMO_PORT:-54321}
