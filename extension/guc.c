@@ -67,7 +67,7 @@ glperf_guc_init(bool preloaded)
 	if (preloaded)
 		DefineCustomIntVariable("glperf.max_statements",
 								"Statements that the collector can tell apart.",
-								"Each takes about 3 kB of shared memory.",
+								"Each takes about 2 kB of shared memory.",
 								&glperf_max_statements,
 								5000, 100, 1000000,
 								PGC_POSTMASTER, 0, NULL, NULL, NULL);

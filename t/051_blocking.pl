@@ -176,6 +176,14 @@ block('J', 'SELECT pg_advisory_lock(2);');
 is(query($edges), 'I-H J-I', 'advisory locks wait in the same way');
 is(query(q{SELECT root_application || ' ' || lock_type FROM glperf.blocking
 	WHERE application_name = 'J'}), 'H advisory', 'through the one between');
+# a root that is at work is cancelled, not thrown out
+$input{H} .= "SELECT pg_sleep(600);\n";
+$session{H}->pump_nb;
+$node->poll_query_until('postgres',
+	"SELECT state = 'active' FROM pg_stat_activity WHERE pid = $pid{H}")
+  or die 'H never slept';
+is(query('SELECT remedy FROM glperf.blocking_roots'),
+	"SELECT pg_cancel_backend($pid{H});", 'a root that is at work is to be cancelled');
 
 $_->kill_kill foreach values %session;
 
