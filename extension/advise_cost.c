@@ -186,8 +186,14 @@ plan_work(void *arg)
 	ListCell   *lc;
 
 	if (job->repair)
+	{
+		const char *text = job->stmt->text;
+
+		if (job->stmt->expression)
+			text = glperf_statement_expression(text);
 		job->stmt->text = MemoryContextStrdup(job->advice->context,
-											  glperf_statement_repair(job->stmt->text));
+											  glperf_statement_repair(text));
+	}
 	if (job->config == NULL)
 		note_writes(job, NULL, NULL);
 	glperf_statement_analyse(job->stmt, &analysed);
@@ -279,6 +285,43 @@ note_base(GlperfPlanned *planned, const PlanJob *job)
 		planned->base_cost = job->price.expected;
 }
 
+/*
+ * Run a job again that failed, with a statement that is mended or taken for
+ * what it may be instead.
+ */
+static bool
+run_mended(PlanJob *job, GlperfFailure *failure)
+{
+	GlperfStatement *stmt = job->stmt;
+
+	if (!stmt->variables && (failure->sqlerrcode == ERRCODE_UNDEFINED_COLUMN ||
+							 failure->sqlerrcode == ERRCODE_UNDEFINED_TABLE) &&
+		glperf_statement_function(stmt->text) != NULL)
+	{
+		stmt->variables = true;
+		if (run_job(job, failure))
+			return true;
+	}
+	/* N$1 is a name */
+	if ((failure->sqlerrcode != ERRCODE_SYNTAX_ERROR &&
+		 failure->sqlerrcode != ERRCODE_UNDEFINED_COLUMN &&
+		 !glperf_statement_type_error(failure->sqlerrcode)) ||
+		job->planned->instance->sampled)
+		return false;
+	job->repair = true;
+	if (run_job(job, failure))
+		return true;
+	if (failure->sqlerrcode == ERRCODE_SYNTAX_ERROR && stmt->variables)
+	{
+		stmt->expression = true;
+		if (run_job(job, failure))
+			return true;
+	}
+	return glperf_statement_type_error(failure->sqlerrcode) &&
+		glperf_statement_guess_types(stmt, job->advice->context, attempt_job,
+									 job, failure);
+}
+
 /* Harvest one way of running a statement; mends the text if it must. */
 static bool
 harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
@@ -291,19 +334,8 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	planned->matrix = MemoryContextAllocZero(advice->context,
 											 sizeof(GlperfMatrix));
 	planned->matrix->context = advice->context;
-	if (!run_job(&job, failure))
-	{
-		if ((failure->sqlerrcode != ERRCODE_SYNTAX_ERROR &&
-			 !glperf_statement_type_error(failure->sqlerrcode)) ||
-			planned->instance->sampled)
-			return false;
-		job.repair = true;
-		if (!run_job(&job, failure) &&
-			(!glperf_statement_type_error(failure->sqlerrcode) ||
-			 !glperf_statement_guess_types(stmt, advice->context, attempt_job,
-										   &job, failure)))
-			return false;
-	}
+	if (!run_job(&job, failure) && !run_mended(&job, failure))
+		return false;
 	note_base(planned, &job);
 	return true;
 }
@@ -356,8 +388,12 @@ failure_reason(const GlperfFailure *failure, const GlperfWorkItem *item,
 		return psprintf("reads temporary table %s, which is gone with its session",
 						quote_identifier(temp_table));
 	if (failure->sqlerrcode == ERRCODE_UNDEFINED_TABLE)
-		return psprintf("%s: it was dropped or temporary, or is not in the search_path %s",
+		return psprintf("%s: it was dropped, renamed or temporary, or is not in the search_path %s",
 						failure->message, instance->search_path);
+	if (failure->sqlerrcode == ERRCODE_UNDEFINED_COLUMN)
+		return psprintf("%s: it was dropped or renamed%s", failure->message,
+						item->nested ? "" :
+						", or is a variable of a function that has changed since");
 	if (item->nested && glperf_statement_type_error(failure->sqlerrcode))
 		return "runs inside a function, with variables whose types are not known here";
 	return failure->message;

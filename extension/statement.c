@@ -12,6 +12,7 @@
 #include "statement.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -26,6 +27,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
 #include "parser/parse_node.h"
+#include "parser/parse_type.h"
 #include "parser/parser.h"
 #include "rewrite/rewriteHandler.h"
 #include "tcop/cmdtag.h"
@@ -33,6 +35,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -41,9 +44,10 @@
 
 /* The only statement of a text, or an error. */
 static RawStmt *
-parse_one(const char *text)
+parse_one(const char *text, bool expression)
 {
-	List	   *parsed = raw_parser(text, RAW_PARSE_DEFAULT);
+	List	   *parsed = raw_parser(text, expression ? RAW_PARSE_PLPGSQL_EXPR :
+									RAW_PARSE_DEFAULT);
 
 	if (list_length(parsed) != 1)
 		ereport(ERROR,
@@ -54,20 +58,38 @@ parse_one(const char *text)
 	return linitial_node(RawStmt, parsed);
 }
 
+/* What is to be said about a utility statement beyond that it has no plan. */
+static const char *
+utility_remark(Node *node)
+{
+	if (IsA(node, FetchStmt))
+		return ": its cursor's query stands with DECLARE";
+	if (IsA(node, DoStmt) || IsA(node, CallStmt))
+		return ": what it runs is recorded with pg_stat_statements.track = all";
+	return "";
+}
+
 /*
  * Unwrap statements that run a query in a costume; refuse other utility
- * statements by name.
+ * statements by name.  pg_stat_statements enters executions of PREPARE's query
+ * under the whole text of PREPARE: *argtypes are the types that it names.
  */
 static void
-unwrap(RawStmt *raw, int *cursor_options)
+unwrap(RawStmt *raw, int *cursor_options, List **argtypes)
 {
 	Node	   *node = raw->stmt;
 
+	*argtypes = NIL;
 	if (IsA(node, DeclareCursorStmt))
 	{
 		*cursor_options = ((DeclareCursorStmt *) node)->options &
 			CURSOR_OPT_FAST_PLAN;
 		raw->stmt = ((DeclareCursorStmt *) node)->query;
+	}
+	else if (IsA(node, PrepareStmt))
+	{
+		*argtypes = ((PrepareStmt *) node)->argtypes;
+		raw->stmt = ((PrepareStmt *) node)->query;
 	}
 	else if (IsA(node, ExplainStmt))
 		raw->stmt = ((ExplainStmt *) node)->query;
@@ -90,13 +112,55 @@ unwrap(RawStmt *raw, int *cursor_options)
 		case T_MergeStmt:
 #endif
 			return;
+		case T_RefreshMatViewStmt:
+			if (!((RefreshMatViewStmt *) raw->stmt)->skipData)
+				return;
+			/* FALLTHROUGH */
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("utility statement %s has no plan",
-							GetCommandTagName(CreateCommandTag(node))),
+					 errmsg("utility statement %s has no plan%s",
+							GetCommandTagName(CreateCommandTag(node)),
+							utility_remark(node)),
 					 errhint("Pass one SELECT, INSERT, UPDATE, DELETE or MERGE statement.")));
 	}
+}
+
+/* The query behind a materialized view. */
+static Query *
+matview_query(const RefreshMatViewStmt *stmt)
+{
+	Relation	rel = table_openrv(stmt->relation, AccessShareLock);
+	Query	   *query;
+
+	if (rel->rd_rel->relkind != RELKIND_MATVIEW || rel->rd_rules == NULL ||
+		rel->rd_rules->numLocks != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a materialized view",
+						RelationGetRelationName(rel))));
+	query = copyObject(linitial_node(Query, rel->rd_rules->rules[0]->actions));
+	table_close(rel, NoLock);
+	AcquireRewriteLocks(query, true, false);
+	return query;
+}
+
+/* Types of parameters: those given, else those that PREPARE names. */
+static Oid *
+known_types(const GlperfStatement *stmt, List *argtypes, int *ntypes)
+{
+	Oid		   *types;
+
+	*ntypes = Max(stmt->nparams, list_length(argtypes));
+	if (*ntypes == 0)
+		return NULL;
+	types = palloc0(sizeof(Oid) * *ntypes);
+	if (stmt->nparams > 0)
+		memcpy(types, stmt->param_types, sizeof(Oid) * stmt->nparams);
+	for (int i = 0; i < list_length(argtypes); i++)
+		if (!OidIsValid(types[i]))
+			types[i] = typenameTypeId(NULL, list_nth(argtypes, i));
+	return types;
 }
 
 /* Parameter list with the known values; NULL when none is known. */
@@ -200,28 +264,29 @@ local_walker(Node *node, void *context)
 void
 glperf_statement_analyse(const GlperfStatement *stmt, GlperfAnalysed *result)
 {
-	RawStmt    *raw = parse_one(stmt->text);
+	RawStmt    *raw = parse_one(stmt->text, stmt->expression);
 	ParseState *pstate;
 	Query	   *query;
-	Oid		   *types = NULL;
-	int			ntypes = stmt->nparams;
+	Oid		   *types;
+	int			ntypes;
+	List	   *argtypes;
 
 	result->cursor_options = CURSOR_OPT_PARALLEL_OK;
-	unwrap(raw, &result->cursor_options);
-
-	if (ntypes > 0)
+	unwrap(raw, &result->cursor_options, &argtypes);
+	types = known_types(stmt, argtypes, &ntypes);
+	if (IsA(raw->stmt, RefreshMatViewStmt))
+		query = matview_query((RefreshMatViewStmt *) raw->stmt);
+	else
 	{
-		types = palloc(sizeof(Oid) * ntypes);
-		memcpy(types, stmt->param_types, sizeof(Oid) * ntypes);
+		pstate = make_parsestate(NULL);
+		pstate->p_sourcetext = stmt->text;
+		setup_parse_variable_parameters(pstate, &types, &ntypes);
+		if (stmt->variables)
+			glperf_statement_take_variables(stmt, pstate);
+		query = transformTopLevelStmt(pstate, raw);
+		check_variable_parameters(pstate, query);
+		free_parsestate(pstate);
 	}
-	pstate = make_parsestate(NULL);
-	pstate->p_sourcetext = stmt->text;
-	setup_parse_variable_parameters(pstate, &types, &ntypes);
-	if (stmt->variables)
-		glperf_statement_take_variables(stmt, pstate);
-	query = transformTopLevelStmt(pstate, raw);
-	check_variable_parameters(pstate, query);
-	free_parsestate(pstate);
 
 	result->params = bind_params(stmt, types, ntypes, &result->open_params);
 	bind_limit(stmt, query, result->params);

@@ -24,6 +24,7 @@ typedef struct GlperfStatement
 								 * contact other servers */
 	bool		variables;		/* it ran inside a function: what is no column
 								 * is a variable of that */
+	bool		expression;		/* an expression of PL/pgSQL, no statement */
 	double		rows_per_call;	/* observed, stands in for an unknown LIMIT;
 								 * <= 0 when unknown */
 } GlperfStatement;
@@ -86,6 +87,22 @@ extern bool glperf_statement_guess_types(GlperfStatement *stmt,
  */
 extern void glperf_statement_take_variables(const GlperfStatement *stmt,
 											ParseState *pstate);
+
+/*
+ * glperf_statement_function -- the function that a statement stands in
+ *
+ * A function that was folded while a statement was planned ran statements
+ * that pg_stat_statements calls top-level.  Looks for one in SQL or PL/pgSQL
+ * whose source holds the text, constants and PL/pgSQL's INTO left aside.
+ * Returns its name, in CurrentMemoryContext, or NULL.
+ */
+extern char *glperf_statement_function(const char *text);
+
+/*
+ * What is to be parsed as an expression of PL/pgSQL: the text without the
+ * variable that it is assigned to; points into text.
+ */
+extern const char *glperf_statement_expression(const char *text);
 
 /* Could this error code come of a parameter that was taken for another type? */
 extern bool glperf_statement_type_error(int sqlerrcode);

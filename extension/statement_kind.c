@@ -26,7 +26,7 @@ static const char *const maintenance[] = {
 
 /* Statements that are planned, so that an index may help. */
 static const char *const queries[] = {
-	"delete", "execute", "fetch", "insert", "merge", "select", "table",
+	"delete", "execute", "fetch", "insert", "merge", "prepare", "select", "table",
 	"update", "values", "with", "declare", NULL
 };
 

@@ -136,13 +136,23 @@ type_name(const char *text, const GlperfToken *tokens, int n, int i)
 			end++;
 		end++;
 	}
-	if (end + 2 < n && token_is(text, &tokens[end + 1], "time") &&
+	if (end + 2 < n && (token_is(text, &tokens[end], "with") ||
+						token_is(text, &tokens[end], "without")) &&
+		token_is(text, &tokens[end + 1], "time") &&
 		token_is(text, &tokens[end + 2], "zone"))
 		end += 3;
 	return end - i;
 }
 
-/* Number of tokens of an interval's unit (day, hour to second) at i. */
+/* Number of tokens of (3) at i, or 0. */
+static int
+precision(const GlperfToken *tokens, int n, int i)
+{
+	return i + 2 < n && tokens[i].token == '(' && tokens[i + 2].token == ')' ?
+		3 : 0;
+}
+
+/* Number of tokens of an interval's unit (day, hour to second(3)) at i. */
 static int
 interval_unit(const char *text, const GlperfToken *tokens, int n, int i)
 {
@@ -157,8 +167,8 @@ interval_unit(const char *text, const GlperfToken *tokens, int n, int i)
 		if (!token_is(text, &tokens[i], units[u]))
 			continue;
 		if (i + 2 < n && token_is(text, &tokens[i + 1], "to"))
-			return 3;
-		return 1;
+			return 3 + precision(tokens, n, i + 3);
+		return 1 + precision(tokens, n, i + 1);
 	}
 	return 0;
 }
@@ -217,7 +227,15 @@ glperf_statement_repair(const char *text)
 			i += 4;
 			continue;
 		}
+		/* N'x' became N$1; U&'x' uescape '!' became $1 uescape '!' */
+		if (pg_toupper(text[tokens[i].start]) == 'N' &&
+			text[tokens[i].start + 1] == '$' &&
+			isdigit((unsigned char) text[tokens[i].start + 2]))
+			tokens[i].start++;
 		append_tokens(&out, text, tokens, i, i + 1);
+		if (glperf_token_is_param(text, &tokens[i]) && i + 2 < n &&
+			token_is(text, &tokens[i + 1], "uescape"))
+			i += 2;
 		i++;
 	}
 	return out.data;

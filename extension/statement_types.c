@@ -88,15 +88,160 @@ sort_places(ParamPlace *places, int n, const GlperfFailure *failure)
 	qsort(places, n, sizeof(ParamPlace), compare_places);
 }
 
+/*
+ * Position, in characters, where the call that begins at or behind a position
+ * ends; 0 when none does.
+ */
+static int
+call_end(const char *text, int position)
+{
+	int			ntokens;
+	GlperfToken *tokens = glperf_scan_tokens(text, &ntokens);
+	int			depth = 0;
+
+	for (int i = 0; i < ntokens; i++)
+	{
+		int			here = 1 + pg_mbstrlen_with_len(text, tokens[i].start);
+
+		if (here < position)
+			continue;
+		if (tokens[i].token == '(')
+			depth++;
+		else if (tokens[i].token == ')' && --depth <= 0)
+			return depth == 0 ? here : 0;
+	}
+	return 0;
+}
+
+/* Do types fit, and something else is in the way? */
+static bool
+fails_later(const GlperfFailure *failure)
+{
+	return failure->cursorpos == 0 &&
+		(failure->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED ||
+		 failure->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ||
+		 failure->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE);
+}
+
+/* A search for types. */
+typedef struct TypeSearch
+{
+	GlperfStatement *stmt;
+	bool		(*attempt) (void *arg, GlperfFailure *failure);
+	void	   *arg;
+	int			attempts;
+	GlperfFailure now;			/* as it fails at present */
+	bool		ended;			/* with types that fit; else goes on */
+	bool		succeeded;
+} TypeSearch;
+
+/*
+ * Try one type for some parameters, which keep it when the search has ended.
+ * Returns whether the statement fails further behind with it: *then tells how.
+ */
+static bool
+try_type(TypeSearch *search, ParamPlace *places, int n, Oid type,
+		 GlperfFailure *then)
+{
+	Oid		   *types = search->stmt->param_types;
+
+	memset(then, 0, sizeof(GlperfFailure));
+	if (search->attempts++ >= MAX_ATTEMPTS)
+		return false;
+	for (int i = 0; i < n; i++)
+		types[places[i].number - 1] = type;
+	if (search->attempt(search->arg, then))
+		search->ended = search->succeeded = true;
+	else if (fails_later(then))
+		search->ended = true;
+	if (search->ended)
+	{
+		search->now = *then;
+		return true;
+	}
+	for (int i = 0; i < n; i++)
+		types[places[i].number - 1] = InvalidOid;
+	return then->cursorpos > search->now.cursorpos &&
+		glperf_statement_type_error(then->sqlerrcode);
+}
+
+/* Open parameters of the call where analysis gave up, moved to the front. */
+static int
+of_call(TypeSearch *search, ParamPlace *places, int n)
+{
+	int			end = call_end(search->stmt->text, search->now.cursorpos);
+	int			found = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		ParamPlace	place = places[i];
+
+		if (place.position < search->now.cursorpos || place.position > end ||
+			OidIsValid(search->stmt->param_types[place.number - 1]))
+			continue;
+		places[i] = places[found];
+		places[found++] = place;
+	}
+	return found;
+}
+
+/* One step ahead; false when nothing that is tried gets any further. */
+static bool
+find_next(TypeSearch *search, ParamPlace *places, int n)
+{
+	static const Oid guesses[] = {INT4OID, NUMERICOID};
+	GlperfFailure then;
+	GlperfFailure next;
+	Oid		   *better = NULL;
+	Oid			better_type = InvalidOid;
+	int			together;
+
+	sort_places(places, n, &search->now);
+	for (int i = 0; i < Min(n, NEAREST); i++)
+		for (size_t g = 0; g < lengthof(guesses); g++)
+		{
+			Oid		   *type = &search->stmt->param_types[places[i].number - 1];
+
+			if (OidIsValid(*type) ||
+				!try_type(search, &places[i], 1, guesses[g], &then))
+				continue;
+			if (search->ended)
+				return true;
+			/* it fails elsewhere: this was right, or as wrong as before */
+			if (better == NULL)
+			{
+				better = type;
+				better_type = guesses[g];
+				next = then;
+			}
+		}
+	if (better != NULL)
+	{
+		*better = better_type;
+		search->now = next;
+		return true;
+	}
+	/* as f($1, ARRAY[$2]), where one does not fit without the other */
+	together = of_call(search, places, n);
+	for (size_t g = 0; together > 1 && g < lengthof(guesses); g++)
+	{
+		if (!try_type(search, places, together, guesses[g], &then))
+			continue;
+		for (int i = 0; i < together; i++)
+			search->stmt->param_types[places[i].number - 1] = guesses[g];
+		search->now = then;
+		return true;
+	}
+	return false;
+}
+
 bool
 glperf_statement_guess_types(GlperfStatement *stmt, MemoryContext context,
 							 bool (*attempt) (void *arg,
 											  GlperfFailure *failure),
 							 void *arg, GlperfFailure *failure)
 {
-	static const Oid guesses[] = {INT4OID, NUMERICOID};
-	GlperfFailure next = *failure;
-	int			attempts = 0;
+	TypeSearch	search = {stmt, attempt, arg,.now = *failure};
 	int			n;
 	int			highest;
 	ParamPlace *places = find_params(stmt->text, &n, &highest);
@@ -106,38 +251,13 @@ glperf_statement_guess_types(GlperfStatement *stmt, MemoryContext context,
 	stmt->param_types = MemoryContextAllocZero(context,
 											   sizeof(Oid) * (highest + 1));
 	stmt->nparams = highest;
-	for (int round = 0; round < MAX_ROUNDS; round++)
-	{
-		GlperfFailure now = next;
-		Oid		   *better = NULL;
-		Oid			better_type = InvalidOid;
-
-		sort_places(places, n, &now);
-		for (int i = 0; i < Min(n, NEAREST); i++)
-			for (size_t g = 0; g < lengthof(guesses); g++)
-			{
-				Oid		   *type = &stmt->param_types[places[i].number - 1];
-				GlperfFailure then = {0};
-
-				if (OidIsValid(*type) || ++attempts > MAX_ATTEMPTS)
-					continue;
-				*type = guesses[g];
-				if (attempt(arg, &then))
-					return true;
-				*type = InvalidOid;
-				/* it fails elsewhere: this was right, or as wrong as before */
-				if (better == NULL && then.cursorpos > now.cursorpos &&
-					glperf_statement_type_error(then.sqlerrcode))
-				{
-					better = type;
-					better_type = guesses[g];
-					next = then;
-				}
-			}
-		if (better == NULL)
+	for (int round = 0; round < MAX_ROUNDS && !search.ended; round++)
+		if (!find_next(&search, places, n))
 			break;
-		*better = better_type;
-	}
+	if (search.succeeded)
+		return true;
+	if (search.ended)
+		*failure = search.now;
 	stmt->nparams = 0;
 	stmt->param_types = NULL;
 	return false;

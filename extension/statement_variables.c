@@ -14,6 +14,8 @@
 #include "nodes/pg_list.h"
 #include "parser/parse_relation.h"
 
+#include "statement_tokens.h"
+
 /* Number of the next variable in the statement that is being parsed. */
 static int	next_variable;
 
@@ -70,4 +72,21 @@ glperf_statement_take_variables(const GlperfStatement *stmt,
 {
 	next_variable = Max(stmt->nparams, highest_param(stmt->text)) + 1;
 	pstate->p_post_columnref_hook = variable_ref;
+}
+
+const char *
+glperf_statement_expression(const char *text)
+{
+	int			ntokens;
+	GlperfToken *tokens = glperf_scan_tokens(text, &ntokens);
+
+	for (int i = 0; i + 1 < ntokens; i++)
+	{
+		if (strncmp(text + tokens[i].start, ":=", 2) == 0)
+			return text + tokens[i + 1].start;
+		/* no more than a variable with its parts stands before it */
+		if (tokens[i].token == '(')
+			break;
+	}
+	return text;
 }

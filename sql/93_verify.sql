@@ -82,6 +82,34 @@ DROP INDEX glp_merge;
 SELECT glperf.notice_recommendations();
 SELECT name, state FROM glperf.recommendation WHERE name ~ '(reindex|drop) .*glp_(drop|merge)$' ORDER BY name;
 SELECT glperf.notice_recommendations();
+-- the history says how much a statement's time varied before: a mean of ten
+-- seconds over executions alike, or over a few long ones
+CREATE TABLE varied (id int, v int);
+PREPARE varied AS SELECT count(*) FROM varied WHERE v = 1;
+EXECUTE varied;
+SELECT queryid AS id FROM pg_stat_statements WHERE query ~ '^PREPARE varied' \gset
+SELECT count(glperf.record_recommendation(glperf.recommendation_begin(), 'statistics', 'create', 'verify_test', 'varied', 'glp_varied',
+	'x', 'y', ARRAY[:id]::int8[], 1, 1, 1, 1, 'high', '{}'));
+SELECT glperf.recommendation_applied(glperf.recommendation_begin(), '{create verify_test.glp_varied}');
+\o /dev/null
+\set ECHO none
+SELECT 'EXECUTE varied' FROM generate_series(1, 30) \gexec
+\set ECHO all
+\o
+CREATE FUNCTION varied(few int8, cell int) RETURNS TABLE (calls_before int8, known_since bool, verdict text) LANGUAGE sql AS $$
+	DELETE FROM glperf.history_statement;
+	-- 100 executions, few of them in that cell
+	INSERT INTO glperf.history_statement (taken_at, window_s, role, database, queryid, toplevel, calls, errors, total_ms, cells)
+	SELECT b.taken_at, 0, current_user, current_database(), r.queryids[1], true, 100, 0, 1000000,
+		glperf.histogram_pack((SELECT array_agg(CASE n WHEN cell THEN few WHEN 187 THEN 100 - few ELSE 0 END ORDER BY n)
+			FROM generate_series(1, 240) n))
+	FROM glperf.recommendation r JOIN glperf.recommendation_snapshot b ON b.id = r.before_snapshot
+	WHERE r.index_name = 'glp_varied';
+	SELECT e.calls_before, e.before_from_at IS NOT NULL, e.verdict FROM glperf.recommendation_effect('glp_varied') e
+$$;
+SELECT * FROM varied(0, 239);
+SELECT * FROM varied(10, 239);
+DELETE FROM glperf.history_statement;
 -- too long ago
 UPDATE glperf.recommendation SET applied_at = now() - interval '100 days';
 SELECT count(*) FROM glperf.verify_recommendations();

@@ -80,6 +80,23 @@ my @shapes = (
 	q{INSERT INTO t (id, ts, d) VALUES (100001, timestamptz '2026-01-01', date '2026-01-01')},
 	q{UPDATE t SET ts = ts + interval '1 second' WHERE id = 100001},
 	q{DELETE FROM t WHERE d = date '1999-01-01' AND id > 100000},
+	# several of them at once, so that all of it is mended
+	q{SELECT * FROM t WHERE iv = interval '1-2' YEAR TO MONTH OR iv > interval '5' SECOND(3) OR iv < interval '1' DAY TO SECOND(2)},
+	q{SELECT ts AT TIME ZONE 'Europe/Berlin', ts AT TIME ZONE interval '1 hour' FROM t WHERE ts AT TIME ZONE 'UTC' > '2026-01-02' AND d = date '2026-01-02'},
+	q{SELECT U&"\0061", U&'d\0061t', E'\x41', X'1F', N'national', B'1' FROM t WHERE a = 5},
+	q{SELECT * FROM t WHERE b = U&'d!0061' UESCAPE '!'},
+	q{SELECT arr[1:2], array[[1, 2], [3, 4]], array_fill(0, array[3]), arr || 5, arr || array[6] FROM t WHERE a = 5},
+	q{PREPARE often (int) AS SELECT * FROM t WHERE a = $1 AND b = 'b5'; EXECUTE often(7); EXECUTE often(8)},
+	q{PREPARE untyped AS UPDATE t SET f = $1 WHERE id = $2 AND d > date '2026-01-01'; EXECUTE untyped(1.5, -1)},
+	q{CREATE MATERIALIZED VIEW totals AS SELECT a, count(*) AS n FROM t WHERE d > '2026-02-01' GROUP BY a; REFRESH MATERIALIZED VIEW totals},
+	q{COPY (SELECT * FROM t WHERE a = 77) TO '/dev/null'; CREATE TABLE copied AS SELECT * FROM t WHERE a = 78; EXPLAIN SELECT * FROM t WHERE a = 79},
+	q{BEGIN; DECLARE c SCROLL CURSOR FOR SELECT * FROM t WHERE a > 5 ORDER BY a; CLOSE c; COMMIT},
+	q{SELECT a, d, sum(c), grouping(a, d) FROM t WHERE id < 100 GROUP BY GROUPING SETS ((a), ROLLUP (d), ())},
+	q{SELECT count(*) FROM t TABLESAMPLE bernoulli (5.5) REPEATABLE (42) WHERE a = 5},
+	q{SELECT * FROM t WHERE a > 5 ORDER BY a FETCH FIRST 3 ROWS WITH TIES},
+	q{SELECT * FROM t WHERE a IN (} . join(',', 1 .. 1000) . q{) FOR UPDATE SKIP LOCKED},
+	q{SELECT * FROM t WHERE b ~ ANY (array['^b1', 'b2$']) AND a IS DISTINCT FROM 5 AND (a, b) IS NOT NULL AND b COLLATE "C" > 'b'},
+	q{WITH d AS (DELETE FROM t WHERE a = -5 RETURNING *), i AS (INSERT INTO t SELECT * FROM d RETURNING id) SELECT count(*) FROM i},
 );
 $node->safe_psql('postgres', join(";\n", 'SELECT pg_stat_statements_reset()', @shapes));
 
@@ -141,8 +158,8 @@ my %named = (
 	'CREATE LOCAL%' => 'not analysable: utility statement CREATE TABLE has no plan',
 	'CHECKPOINT' => 'not analysable: utility statement CHECKPOINT has no plan',
 	'COPY%' => 'not analysable: utility statement COPY has no plan',
-	'DO %' => 'not analysable: utility statement DO has no plan',
-	'SELECT count(*) FROM gone' => 'not analysable: relation "gone" does not exist: it was dropped or temporary, or is not in the search_path "$user", public',
+	'DO %' => 'not analysable: utility statement DO has no plan: what it runs is recorded with pg_stat_statements.track = all',
+	'SELECT count(*) FROM gone' => 'not analysable: relation "gone" does not exist: it was dropped, renamed or temporary, or is not in the search_path "$user", public',
 	'SELECT relname%' => 'no gain: reads system catalogs, whose indexes are fixed',
 	'SELECT $1' => 'no gain: reads no table that is big enough for an index to matter',
 	$has_fdw
@@ -170,14 +187,42 @@ BEGIN
 END $$;
 CREATE FUNCTION plus(wanted int) RETURNS bigint LANGUAGE sql VOLATILE AS
 	$$ SELECT count(*) + wanted FROM t WHERE tm > '12:00' AND c = wanted $$;
+CREATE FUNCTION folded(wanted int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE r int; few int := 5;
+BEGIN
+	-- pg_stat_statements calls it top-level
+	SELECT count(*) INTO STRICT r /* of them */ FROM t WHERE a = 7 AND c = wanted AND id > few;
+	RETURN r;
+END $$;
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM t WHERE t.a = NEW.a AND t.c > 499) THEN NEW.b := (SELECT max(t.b) FROM t WHERE t.a = NEW.a AND t.f < 3); END IF;
+	NEW.b := (SELECT max(t.b) FROM t WHERE t.a = NEW.a AND t.f > 3);
+	RETURN NEW;
+END $$;
+CREATE TABLE touched (a int, b text);
+CREATE TRIGGER touch BEFORE INSERT ON touched FOR EACH ROW EXECUTE FUNCTION touch();
 SET pg_stat_statements.track = 'all';
 SELECT work(7);
 SELECT plus(a) FROM generate_series(1, 2) a;
+SELECT * FROM t WHERE id = folded(7);
+INSERT INTO touched VALUES (5);
 });
 is(account(q{SELECT string_agg(outcome || coalesce(': ' || reason, ''), E'\n' ORDER BY query) FROM glperf.advised_statements()
 WHERE query ~ '\mt\M' AND query ~ 'wanted|r\.id' AND query !~ 'CREATE' AND outcome = 'not analysable'}), '', 'statements inside functions are planned');
-is(account(q{SELECT count(*) FROM glperf.advised_statements() WHERE query ~ '\mt\M' AND query ~ 'wanted|r\.id' AND query !~ 'CREATE'}), '4',
+is(account(q{SELECT count(*) FROM glperf.advised_statements() WHERE query ~ '\mt\M' AND query ~ 'wanted|r\.id' AND query !~ 'CREATE'}), '5',
 	'... all of them');
+is(account(q{SELECT string_agg(DISTINCT outcome || coalesce(': ' || reason, ''), E'\n') FROM glperf.advised_statements()
+WHERE query ~ 'c = wanted AND id > few|NEW\.a AND' AND query !~ 'CREATE' AND outcome = 'not analysable'}), '',
+	'... also those of functions that planning ran, and expressions');
+is(account(q{SELECT count(*) FROM glperf.advised_statements() WHERE query ~ 'c = wanted AND id > few|NEW\.a AND' AND query !~ 'CREATE'}), '3',
+	'... all of these, too');
+# what stands in no function is a column that is gone
+is( $node->safe_psql('postgres', q{
+SELECT count(*) FROM glperf.advise_indexes(workload => '[{"query": "SELECT count(*) FROM t WHERE nowhere_found = $1 AND a = 5"}]') \g /dev/null
+SELECT reason FROM glperf.advised_statements()}),
+	'column "nowhere_found" does not exist: it was dropped or renamed, or is a variable of a function that has changed since',
+	'a column that is gone is no variable');
 # as later servers normalise it
 is( $node->safe_psql('postgres', q{
 SELECT count(*) FROM glperf.advise_indexes(workload => '[{"query": "SET work_mem = $1"}, {"query": "SELEC 1"}]') \g /dev/null
