@@ -51,7 +51,7 @@ def load(directory, leave_out):
 
 
 def advise(db, queries, budget, min_benefit=None, max_indexes=None):
-    """(list of (ddl, bytes), summary) under a budget in bytes or None."""
+    """(list of (ddl, bytes), summary, CPU seconds) under a budget in bytes."""
     work = [{"query": text} for text in queries.values()]
     out = psql(db, "LOAD 'glperf'; SET glperf.cost_model = planner;"
                "SET glperf.size_model = hypopg;"
@@ -60,13 +60,16 @@ def advise(db, queries, budget, min_benefit=None, max_indexes=None):
                "budget_bytes => %s, min_benefit_pct => %s, max_indexes => %s,"
                " workload => %s::jsonb)"
                " WHERE action = 'create';"
-               "SELECT to_jsonb(s) FROM glperf.advice_summary() s;" %
+               "SELECT to_jsonb(s) FROM glperf.advice_summary() s;"
+               "SELECT pg_read_file('/proc/self/stat');" %
                ("NULL" if budget is None else int(budget),
                 "NULL" if min_benefit is None else min_benefit,
                 max_indexes or "NULL",
                 dollar(json.dumps(work))))
-    first, second = out.split("\n", 2)[:2]
-    return json.loads(first or "[]") or [], json.loads(second)
+    first, second, stat = out.split("\n", 3)[:3]
+    user, system = stat.rsplit(")", 1)[1].split()[11:13]
+    return (json.loads(first or "[]") or [], json.loads(second),
+            (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"))
 
 
 def hidden_from_hypopg(ddl):
@@ -113,15 +116,15 @@ def main():
     print("%d queries, cost without indexes %.0f" % (len(queries), sum(before)))
     print("%8s %8s %7s %7s %7s %9s %8s %6s" %
           ("budget", "HypoPG", "indexes", "rel", "gm", "est.rel", "planner",
-           "sec"))
+           "CPU s"))
     budgets = args.budgets.split(",")
     counts = args.max_indexes.split(",")
     if len(counts) == 1:
         counts *= len(budgets)
     for word, count in zip(budgets, counts):
         budget = float(word) * 1e6 if word else None
-        recs, summary = advise(args.db, queries, budget, args.min_benefit,
-                               count)
+        recs, summary, seconds = advise(args.db, queries, budget,
+                                        args.min_benefit, count)
         after, size = hypopg(args.db, queries, [r["ddl"] for r in recs])
         gm = math.exp(sum(math.log(a / b) for a, b in zip(after, before))
                       / len(before))
@@ -129,7 +132,7 @@ def main():
               (word or "none", size / 1e6, len(recs),
                sum(after) / sum(before), gm,
                1 - summary["gain_ms_per_day"] / summary["workload_ms_per_day"],
-               summary["planner_calls"], summary["elapsed_ms"] / 1000))
+               summary["planner_calls"], seconds))
         if args.show:
             for r in recs:
                 print("    %6.1f MB  %s" % (r["size"] / 1e6, r["ddl"]))
