@@ -6,9 +6,12 @@
  */
 #include "advise.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -90,6 +93,46 @@ statistics_fault(Oid relid)
 		!analysed_lately(relid, STALE_MS))
 		return psprintf("%lld rows have changed since the table was last analysed, when it had %.0f",
 						(long long) changed, rows);
+	return NULL;
+}
+
+/* Rows of a table by its last ANALYZE; negative when there was none. */
+static double
+rows_when_analysed(Oid relid)
+{
+	HeapTuple	tup = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	double		rows = -1;
+
+	if (HeapTupleIsValid(tup))
+	{
+		rows = ((Form_pg_class) GETSTRUCT(tup))->reltuples;
+		ReleaseSysCache(tup);
+	}
+	return rows;
+}
+
+/*
+ * Why statistics of the whole of a partitioned table cannot be relied on; NULL
+ * when they can.  Changes are counted by partition, and forgotten as each is
+ * analysed, so what counts is by how much the table has grown or shrunk.
+ */
+static char *
+whole_fault(Oid relid)
+{
+	double		then = rows_when_analysed(relid);
+	double		now = 0;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_PARTITIONED_TABLE)
+		now += Max(0, rows_when_analysed(lfirst_oid(lc)));
+	if (now < STALE_ROWS)
+		return NULL;
+	if (then < 0)
+		return "it is joined or grouped as a whole and was never analysed as such; autovacuum analyses partitions, never the partitioned table: do it again when its data has changed much";
+	if (fabs(now - then) > STALE_ROWS && fabs(now - then) > then * STALE_SHARE)
+		return psprintf("its partitions have %.0f rows, and had %.0f when it was last analysed as a whole, by which it is joined or grouped; autovacuum never does that",
+						now, then);
 	return NULL;
 }
 
@@ -308,8 +351,16 @@ void
 glperf_advise_statistics(GlperfAdvice *advice)
 {
 	List	   *seen = NIL;
+	ListCell   *whole;
 
 	add_missing_statistics(advice);
+	foreach(whole, advice->statistics.wholes)
+	{
+		char	   *fault = whole_fault(lfirst_oid(whole));
+
+		if (fault && get_rel_name(lfirst_oid(whole)) != NULL)
+			add_analyze(advice, lfirst_oid(whole), fault);
+	}
 	for (int s = 0; s < advice->nstatements; s++)
 		for (int p = 0; p < advice->statements[s].nplanned; p++)
 		{

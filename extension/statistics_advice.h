@@ -81,6 +81,8 @@ typedef struct GlperfStatisticsSet
 	List	   *observed;		/* GlperfObservation * */
 	List	   *wanted;			/* GlperfStatistics * */
 	List	   *skipped;		/* GlperfSkipped * */
+	List	   *wholes;			/* OIDs: partitioned tables that are joined or
+								 * grouped */
 } GlperfStatisticsSet;
 
 /* One relation whose row count one planner call corrects. */

@@ -49,12 +49,34 @@
 
 static get_index_stats_hook_type prev_get_index_stats = NULL;
 
+/*
+ * Is it the only partition that a statement reads of its table?  Statistics of
+ * one partition say nothing about the others, and an object for each of many
+ * would be more trouble than help.
+ */
+static bool
+only_partition(PlannerInfo *root, RelOptInfo *rel)
+{
+	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || rel->top_parent_relids == NULL)
+		return false;
+	for (int i = 1; i < root->simple_rel_array_size; i++)
+	{
+		RelOptInfo *other = root->simple_rel_array[i];
+
+		if (other != NULL && other != rel && !IS_DUMMY_REL(other) &&
+			!root->simple_rte_array[i]->inh &&
+			bms_equal(other->top_parent_relids, rel->top_parent_relids))
+			return false;
+	}
+	return true;
+}
+
 /* Could statistics of this table matter, and can they be looked into? */
 static bool
-worth_observing(RelOptInfo *rel, RangeTblEntry *rte)
+worth_observing(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 {
-	if (rel->reloptkind != RELOPT_BASEREL || rte->rtekind != RTE_RELATION ||
-		rte->inh || rte->tablesample != NULL ||
+	if (rte->rtekind != RTE_RELATION || rte->inh || rte->tablesample != NULL ||
+		(rel->reloptkind != RELOPT_BASEREL && !only_partition(root, rel)) ||
 		rte->relid < FirstNormalObjectId ||
 		isAnyTempNamespace(get_rel_namespace(rte->relid)))
 		return false;
@@ -382,6 +404,27 @@ observe_expression(GlperfStatisticsSet *set, int s, PlannerInfo *root,
 	keep(set, s, &observation);
 }
 
+/*
+ * A partitioned table that is joined or grouped: the planner goes by
+ * statistics of the whole of it, which autovacuum never gathers.
+ */
+static void
+observe_whole(GlperfStatisticsSet *set, PlannerInfo *root, RelOptInfo *rel,
+			  RangeTblEntry *rte)
+{
+	MemoryContext old;
+
+	if (rel->reloptkind != RELOPT_BASEREL || !rte->inh ||
+		rte->relkind != RELKIND_PARTITIONED_TABLE ||
+		(rel->joininfo == NIL && !rel->has_eclass_joins &&
+		 root->parse->groupClause == NIL &&
+		 root->parse->distinctClause == NIL))
+		return;
+	old = MemoryContextSwitchTo(set->context);
+	set->wholes = list_append_unique_oid(set->wholes, rte->relid);
+	MemoryContextSwitchTo(old);
+}
+
 void
 glperf_statistics_observe(GlperfStatisticsSet *set, int s, PlannerInfo *root,
 						  RelOptInfo *rel, RangeTblEntry *rte)
@@ -390,7 +433,8 @@ glperf_statistics_observe(GlperfStatisticsSet *set, int s, PlannerInfo *root,
 	List	   *rinfos;
 	ListCell   *lc;
 
-	if (!worth_observing(rel, rte))
+	observe_whole(set, root, rel, rte);
+	if (!worth_observing(root, rel, rte))
 		return;
 	rinfos = conjunction(root, rel, rte, &observation);
 	if (rinfos != NIL)
@@ -590,7 +634,19 @@ glperf_statistics_correct(const GlperfStatisticsSet *set, List **corrections,
 	List	   *rinfos;
 	ListCell   *lc;
 
-	if (set == NULL || set->wanted == NIL || !worth_observing(rel, rte))
+	if (set == NULL || set->wanted == NIL)
+		return;
+	/* the whole has as many rows as the only part that is read */
+	foreach(lc, rte->inh ? *corrections : NIL)
+	{
+		RelOptInfo *part = ((GlperfCorrection *) lfirst(lc))->rel;
+
+		if (part->top_parent_relids != NULL &&
+			(bms_equal(part->top_parent_relids, rel->relids) ||
+			 bms_equal(part->top_parent_relids, rel->top_parent_relids)))
+			rel->rows = part->rows;
+	}
+	if (!worth_observing(root, rel, rte))
 		return;
 	rinfos = conjunction(root, rel, rte, &here);
 	if (rinfos == NIL)

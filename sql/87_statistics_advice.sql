@@ -173,6 +173,33 @@ SELECT * FROM statistics_for('SELECT * FROM small WHERE city = 17 AND zip = 345'
 SELECT count(*) FROM (SELECT DISTINCT ddl FROM generate_series(1, 3),
 	LATERAL glperf.advise_indexes(workload => statement(:'by_zip'))) d;
 
+-- Partitioned tables: of the only partition that is read, whether the statement
+-- names it or not, as if it had them; of the whole what autovacuum leaves out.
+CREATE TABLE parts (id int, region int, city int, zip int, note text) PARTITION BY LIST (region);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2) PARTITION BY RANGE (id);
+CREATE TABLE parts_2a PARTITION OF parts_2 FOR VALUES FROM (0) TO (1000000);
+INSERT INTO parts SELECT id, 1 + id % 2, city, zip, note FROM addresses;
+ANALYZE parts_1, parts_2a;
+SELECT rank, action, ddl, undo_ddl FROM advice('SELECT * FROM parts WHERE region = 1 AND city = 17 AND zip = 344');
+SELECT * FROM statistics_for('SELECT * FROM parts_1 WHERE city = 17 AND zip = 344');
+SELECT * FROM statistics_for('SELECT * FROM parts WHERE region = 2 AND city = 17 AND zip = 345');
+SELECT cost_after AS with_statistics FROM glperf.advised_statements() \gset
+CREATE STATISTICS parts_2a_city_zip (dependencies) ON city, zip FROM parts_2a;
+ANALYZE parts_2a;
+SELECT * FROM statistics_for('SELECT * FROM parts WHERE region = 2 AND city = 17 AND zip = 345');
+SELECT cost_after / :with_statistics BETWEEN 0.9 AND 1.1 AS as_computed FROM glperf.advised_statements();
+SELECT * FROM statistics_for('SELECT * FROM parts WHERE region = 1 AND zip % 20 = 4');
+-- of several partitions nothing is said
+SELECT * FROM statistics_for('SELECT * FROM parts WHERE city = 17 AND zip = 345');
+SELECT * FROM statistics_for('SELECT zip, count(*) FROM parts GROUP BY zip');
+SELECT * FROM statistics_for('SELECT * FROM parts JOIN people USING (id) WHERE people.id < 100');
+ANALYZE parts;
+SELECT * FROM statistics_for('SELECT zip, count(*) FROM parts GROUP BY zip');
+INSERT INTO parts SELECT id + 200000, 2, city, zip, note FROM addresses;
+ANALYZE parts_2a;
+SELECT * FROM statistics_for('SELECT zip, count(*) FROM parts GROUP BY zip');
+
 -- Hostile names.
 CREATE TABLE "ta""ble '--" ("se""lect" int, "new
 line" int, "/*" text);
