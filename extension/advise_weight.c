@@ -20,7 +20,7 @@
 #define MS_PER_NS		1e-6
 
 /* A statement with this share of the workload's time or more matters. */
-#define MINOR_SHARE			0.01
+#define MINOR_SHARE			0.001
 /* Milliseconds a call that are no harm to one that does not matter. */
 #define HARMLESS_MS			50.0
 
