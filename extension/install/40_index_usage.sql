@@ -183,7 +183,7 @@ COMMENT ON COLUMN foreign_keys_without_index.constraint_name IS 'Foreign key; se
 COMMENT ON COLUMN foreign_keys_without_index.columns IS 'Referencing columns, quoted where needed, separated by commas.';
 COMMENT ON COLUMN foreign_keys_without_index.referenced_table IS 'Referenced table; several are separated by commas.';
 COMMENT ON COLUMN foreign_keys_without_index.table_rows IS 'Estimated rows of the referencing table; NULL if it was never analysed.';
-COMMENT ON COLUMN foreign_keys_without_index.create_ddl IS 'Statement that creates the missing index; to be run outside a transaction block.';
+COMMENT ON COLUMN foreign_keys_without_index.create_ddl IS 'Statement that creates the missing index; to be run outside a transaction block. That of a partitioned table blocks writes while it runs.';
 
 CREATE VIEW health_indexes AS
 WITH usage AS (
