@@ -345,6 +345,56 @@ search(GlperfSelectState *st, Saved *best)
 	}
 }
 
+/* The member without which the fewest statements are too slow, or -1. */
+static int
+most_in_the_way(GlperfSelectState *st)
+{
+	int			worst = -1;
+	int			fewest = 0;
+	double		most = 0;
+
+	for (int c = 0; c < st->p->ncandidates && !st->stopped; c++)
+	{
+		double		saved;
+
+		if (!bitset_get(st->config, c))
+			continue;
+		glperf_select_drop(st, c);
+		saved = st->saved - st->upkeep;
+		if (worst < 0 || st->slowed < fewest ||
+			(st->slowed == fewest && saved > most))
+		{
+			worst = c;
+			fewest = st->slowed;
+			most = saved;
+		}
+		glperf_select_add(st, c);
+	}
+	return worst;
+}
+
+/*
+ * Make sure of the state's set.  What turns out to slow down a statement too
+ * much loses members until it does not: a search that ends at such sets only
+ * would find nothing.
+ */
+static bool
+verify(GlperfSelectState *st)
+{
+	bool		sure = glperf_select_verify(st);
+
+	while (sure && st->slowed > 0)
+	{
+		int			c = most_in_the_way(st);
+
+		if (c < 0)
+			return false;
+		glperf_select_drop(st, c);
+		sure = glperf_select_verify(st);
+	}
+	return sure;
+}
+
 /*
  * Make sure of the state's set; search on from it as long as that told
  * something new.  Leaves in best the best set that is sure.
@@ -357,7 +407,7 @@ make_sure(GlperfSelectState *st, Saved *best)
 	for (int i = 0; i < MAX_VERIFIED && !st->stopped; i++)
 	{
 		Saved		next = nothing_saved(st);
-		bool		sure = glperf_select_verify(st);
+		bool		sure = verify(st);
 
 		if (sure && glperf_select_score(st) > best->score)
 			keep(st, best);

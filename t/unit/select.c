@@ -6,7 +6,8 @@
  * broken; the gain that is claimed is not the gain of the set, or is above the
  * bound; a set far from the best one is returned where all sets can be tried;
  * two runs differ; redundant candidates are chosen together; a search that is
- * stopped returns something worse than nothing.
+ * stopped returns something worse than nothing; one whose ends all turn out to
+ * do harm returns nothing.
  *
  * unit: extension/select.c
  * unit: extension/select_state.c
@@ -529,6 +530,49 @@ test_traps(void)
 	ok(*result.chosen == 1, "space for exactly one");
 }
 
+/* Each candidate helps its statement; more than two harm the last one. */
+static double
+crowded_ratio(void *arg, int statement, const uint64 *config)
+{
+	TestProblem *t = arg;
+
+	if (statement < t->p.ncandidates)
+		return (*config >> statement & 1) ? 0.5 : 1.0;
+	if (t->nasked[statement] < MAX_ASKED)
+		t->asked[statement][t->nasked[statement]++] = *config;
+	return set_count(*config) > 2 ? 1.5 : 1.0;
+}
+
+/* The same, which knows of harm only from the sets that were asked for. */
+static double
+crowded_bound(void *arg, int statement, const uint64 *config)
+{
+	TestProblem *t = arg;
+
+	for (int i = 0; i < t->nasked[statement]; i++)
+		if (t->asked[statement][i] == *config)
+			return crowded_ratio(arg, statement, config);
+	return statement < t->p.ncandidates ?
+		crowded_ratio(arg, statement, config) : 1.0;
+}
+
+/* One set after the other turns out to do harm. */
+static void
+test_harm_found_late(void)
+{
+	TestProblem *t = make_problem(10, 9);
+	GlperfSelection result;
+
+	for (int c = 0; c < 9; c++)
+		add_plan(t, c, UINT64CONST(1) << c, 0.5);
+	t->relevant_set[9] = (UINT64CONST(1) << 9) - 1;
+	t->p.ratio = crowded_ratio;
+	t->p.bound = crowded_bound;
+	result = glperf_select(&t->p);
+	ok(set_count(*result.chosen) == 2,
+	   "sets that turn out to do harm are mended, not given up");
+}
+
 /* Interrupted at every possible moment. */
 static void
 test_stopping(void)
@@ -587,6 +631,7 @@ int
 main(void)
 {
 	test_traps();
+	test_harm_found_late();
 	test_stopping();
 	test_quality();
 	printf("1..%d\n", number);
