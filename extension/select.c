@@ -21,6 +21,8 @@
 #define SMALL_MOVES		200
 /* times that the end of a search is made sure of */
 #define MAX_VERIFIED	6
+/* what a search after that must promise to be made sure of, by workload */
+#define WORTH_VERIFYING	1e-4
 
 /* How much bytes count in the greedy searches. */
 static const double byte_powers[] = {1.0, 0.0, 0.5, 0.75};
@@ -419,7 +421,7 @@ make_sure(GlperfSelectState *st, Saved *best)
 		/* or from elsewhere, as things look now */
 		if (!st->stopped && p->nmoves <= SMALL_MOVES)
 			search(st, &next);
-		if (bitset_equal(next.config, best->config, st->words))
+		if (next.score <= best->score + st->total_weight * WORTH_VERIFYING)
 			break;
 		glperf_select_become(st, next.config);
 		pfree(next.config);
