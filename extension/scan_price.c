@@ -203,15 +203,32 @@ price_lookup(IndexPath *path, bool in_order)
 				   missing(index_bytes(path->indexinfo)));
 }
 
+/* Entries that a scan of an index reads; its selectivity is of the table. */
+static double
+entries_read(IndexPath *path)
+{
+	IndexOptInfo *index = path->indexinfo;
+	double		entries = path->indexselectivity * index->rel->tuples;
+
+	return Max(1.0, Min(entries, index->tuples));
+}
+
+/* How much of an index a scan reads. */
+static double
+share_of_index(IndexPath *path)
+{
+	return Min(1.0, entries_read(path) / Max(1.0, path->indexinfo->tuples));
+}
+
 /*
- * Reading this share of an index's entries: those of a leaf page are copied
- * when the scan comes to it, so wide ones cost more.
+ * Reading an index's entries: those of a leaf page are copied when the scan
+ * comes to it, so wide ones cost more.
  */
 static double
-price_entries(IndexOptInfo *index, double share)
+price_entries(IndexPath *path)
 {
-	return Max(1.0, share * index->tuples) * ENTRY +
-		share * index->pages * INDEX_PAGE;
+	return entries_read(path) * ENTRY +
+		share_of_index(path) * path->indexinfo->pages * INDEX_PAGE;
 }
 
 /* One run of an index scan. */
@@ -220,13 +237,13 @@ price_index_scan(const GlperfPricing *pricing, IndexPath *path, bool in_order)
 {
 	IndexOptInfo *index = path->indexinfo;
 	RelOptInfo *rel = index->rel;
-	double		entries = Max(1.0, path->indexselectivity * index->tuples);
+	double		entries = entries_read(path);
 	double		fetched = entries;
 	double		bytes = (double) rel->pages * BLCKSZ;
 	double		follows = index_correlation(pricing, index);
 	double		scattered = missing(bytes);
-	double		price = price_lookup(path, in_order) +
-	price_entries(index, path->indexselectivity);
+	double		price = price_lookup(path, in_order) + price_entries(path);
+	double		pages;
 
 	if (path->path.pathtype == T_IndexOnlyScan)
 	{
@@ -237,8 +254,9 @@ price_index_scan(const GlperfPricing *pricing, IndexPath *path, bool in_order)
 		price += entries * COLUMN * last_column(rel);
 
 	fetched = Max(0.0, fetched);
-	price += fetched * PAGE_BYTES * scattered * rel->pages /
-		Max(1.0, rel->tuples);
+	/* rows that a partial index leaves out lie on the same pages */
+	pages = share_of_index(path) * rel->pages;
+	price += Min(fetched, pages) * PAGE_BYTES * scattered;
 	/* the first row is as far away as the look-up was */
 	if (fetched > 0)
 		price += Min(1.0, fetched) *
@@ -295,7 +313,7 @@ price_bitmap_index(const GlperfPricing *pricing, Path *path, double *follows)
 		*follows = Max(*follows, index_correlation(pricing, scan->indexinfo));
 		return price_lookup(scan, false) +
 			LIST_ROW * rows_passed(scan) +
-			price_entries(scan->indexinfo, scan->indexselectivity);
+			price_entries(scan);
 	}
 	if (IsA(path, BitmapAndPath))
 		parts = ((BitmapAndPath *) path)->bitmapquals;

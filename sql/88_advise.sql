@@ -44,7 +44,7 @@ SELECT advice(statement('SELECT * FROM executions WHERE agent = ''agent 7'' ORDE
 SELECT advice(statement('SELECT * FROM executions ORDER BY created DESC LIMIT 20'));
 SELECT advice(statement('SELECT * FROM executions ORDER BY tenant_id, created DESC LIMIT 20'));
 -- rare constants
-SELECT advice(statement('SELECT * FROM executions WHERE status IN (''running'', ''pending'') ORDER BY created'));
+SELECT advice(statement('SELECT * FROM executions WHERE status IN (''running'', ''pending'') ORDER BY created LIMIT 20'));
 SELECT advice(statement('SELECT * FROM executions WHERE status = ''running'' ORDER BY created LIMIT 10'));
 -- the join column of a foreign key
 SELECT advice(statement('SELECT * FROM executions e JOIN steps s ON s.execution_id = e.id WHERE e.id = 7'));
@@ -53,7 +53,7 @@ SELECT advice(
 	statement('SELECT * FROM executions WHERE agent = ''agent 7'' ORDER BY created DESC LIMIT 20'),
 	statement('SELECT count(*) FROM executions WHERE agent = ''agent 9'' AND payload <> '''''),
 	statement('SELECT * FROM executions ORDER BY created DESC LIMIT 20'),
-	statement('SELECT * FROM executions WHERE status IN (''running'', ''pending'') ORDER BY created'),
+	statement('SELECT * FROM executions WHERE status IN (''running'', ''pending'') ORDER BY created LIMIT 20'),
 	statement('SELECT * FROM executions e JOIN steps s ON s.execution_id = e.id WHERE e.id = 7'));
 SELECT outcome, reason, speedup_ratio > 2 AS faster, cardinality(indexes) AS indexes, query
 FROM glperf.advised_statements() ORDER BY query COLLATE "C";

@@ -209,7 +209,7 @@ SELECT * FROM doubts('SELECT count(payload) FROM executions WHERE agent = ''agen
 -- a partial index and parameters
 SET glperf.sample_parameters = on;
 SELECT pg_stat_statements_reset() IS NOT NULL AS reset, glperf.parameter_samples_reset() IS NOT NULL AS forgotten;
-PREPARE by_status(text) AS SELECT * FROM executions WHERE status = $1 ORDER BY created LIMIT 100;
+PREPARE by_status(text) AS SELECT * FROM executions WHERE status = $1 ORDER BY created LIMIT 10;
 \o /dev/null
 SELECT 'EXECUTE by_status(''running'')' FROM generate_series(1, 4) \gexec
 \o
