@@ -7,7 +7,8 @@ realtime.py --queries DIR [--leave-out 2,17,20] [--budgets 300,1000]
 Measures the CPU time of each query's backend, hands the queries with those
 times to glperf.advise_indexes(), builds what it says for real, measures each
 query by turns without and with the new indexes, and drops them.  A query whose
-plan has not changed takes as long as before, one that does not finish within
+plan has not changed takes as long as before, but for how much faster or slower
+the others without indexes have become since; one that does not finish within
 --timeout in either state is left out.  A time is the best of --runs after one
 to warm up; how far the first times and those by turns without indexes differ
 is said, too.  Budgets are megabytes (10^6 bytes) on disk; --min-benefit is
@@ -20,6 +21,7 @@ import json
 import math
 import os
 import re
+import statistics
 import subprocess
 import sys
 
@@ -108,8 +110,11 @@ def report(queries, before, both, expected, args):
     """both: times of those whose plan has changed."""
     late = [n for n in both if None in both[n]]
     kept = [n for n in queries if n not in late]
-    base = {n: both[n][0] if n in both else before[n] for n in kept}
-    took = {n: both[n][1] if n in both else before[n] for n in kept}
+    # the machine may be faster or slower by now than when it ran the others
+    pace = statistics.median([both[n][0] / before[n] for n in kept
+                              if n in both] or [1])
+    base = {n: both[n][0] if n in both else before[n] * pace for n in kept}
+    took = {n: both[n][1] if n in both else base[n] for n in kept}
     ratios = {n: took[n] / base[n] for n in kept}
     print("  %d queries: CPU %.3f of before (expected %.3f),"
           " geometric mean %.3f" %
