@@ -102,6 +102,10 @@ unwrap(RawStmt *raw, int *cursor_options, List **argtypes)
 	if (IsA(raw->stmt, SelectStmt))
 		((SelectStmt *) raw->stmt)->intoClause = NULL;
 
+	/* REFRESH runs the view's query, but not WITH NO DATA */
+	if (IsA(raw->stmt, RefreshMatViewStmt) &&
+		!((RefreshMatViewStmt *) raw->stmt)->skipData)
+		return;
 	switch (nodeTag(raw->stmt))
 	{
 		case T_SelectStmt:
@@ -112,10 +116,6 @@ unwrap(RawStmt *raw, int *cursor_options, List **argtypes)
 		case T_MergeStmt:
 #endif
 			return;
-		case T_RefreshMatViewStmt:
-			if (!((RefreshMatViewStmt *) raw->stmt)->skipData)
-				return;
-			/* FALLTHROUGH */
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
