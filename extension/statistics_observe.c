@@ -622,6 +622,31 @@ glperf_statistics_corrected(List *corrections, const RelOptInfo *rel)
 	return false;
 }
 
+/*
+ * Which condition carries a correction by factor: the least selective one of
+ * those that stay below 1, as it changes least.  NULL without estimates.
+ */
+static RestrictInfo *
+choose_carrier(List *rinfos, double factor)
+{
+	RestrictInfo *best = NULL;
+	ListCell   *lc;
+
+	foreach(lc, rinfos)
+	{
+		RestrictInfo *rinfo = lfirst(lc);
+		bool		fits = rinfo->norm_selec * factor <= 1;
+		bool		best_fits = best && best->norm_selec * factor <= 1;
+
+		if (rinfo->norm_selec < 0)
+			continue;
+		if (best == NULL || (fits != best_fits ? fits :
+							 (rinfo->norm_selec > best->norm_selec) == fits))
+			best = rinfo;
+	}
+	return best;
+}
+
 void
 glperf_statistics_correct(const GlperfStatisticsSet *set, List **corrections,
 						  PlannerInfo *root, RelOptInfo *rel,
@@ -646,10 +671,8 @@ glperf_statistics_correct(const GlperfStatisticsSet *set, List **corrections,
 			 bms_equal(part->top_parent_relids, rel->top_parent_relids)))
 			rel->rows = part->rows;
 	}
-	if (!worth_observing(root, rel, rte))
-		return;
-	rinfos = conjunction(root, rel, rte, &here);
-	if (rinfos == NIL)
+	if (!worth_observing(root, rel, rte) ||
+		(rinfos = conjunction(root, rel, rte, &here)) == NIL)
 		return;
 	foreach(lc, set->observed)
 		if (same_observation(lfirst(lc), &here))
@@ -663,16 +686,8 @@ glperf_statistics_correct(const GlperfStatisticsSet *set, List **corrections,
 	correction = palloc0(sizeof(GlperfCorrection));
 	correction->rel = rel;
 	correction->rinfos = rinfos;
-	/* the least selective one changes least by it */
-	foreach(lc, rinfos)
-	{
-		RestrictInfo *rinfo = lfirst(lc);
-
-		if (correction->carrier == NULL ||
-			rinfo->norm_selec > correction->carrier->norm_selec)
-			correction->carrier = rinfo;
-	}
-	if (correction->carrier->norm_selec < 0)
+	correction->carrier = choose_carrier(rinfos, known->corrected / now);
+	if (!correction->carrier)
 		return;
 	correction->alone = correction->carrier->norm_selec;
 	correction->together = Min(1.0, correction->alone *
