@@ -296,7 +296,7 @@ run_mended(PlanJob *job, GlperfFailure *failure)
 
 	if (!stmt->variables && (failure->sqlerrcode == ERRCODE_UNDEFINED_COLUMN ||
 							 failure->sqlerrcode == ERRCODE_UNDEFINED_TABLE) &&
-		glperf_statement_function(stmt->text) != NULL)
+		glperf_statement_in_function(stmt->text))
 	{
 		stmt->variables = true;
 		if (run_job(job, failure))

@@ -89,14 +89,13 @@ extern void glperf_statement_take_variables(const GlperfStatement *stmt,
 											ParseState *pstate);
 
 /*
- * glperf_statement_function -- the function that a statement stands in
+ * glperf_statement_in_function -- does a function hold this statement?
  *
  * A function that was folded while a statement was planned ran statements
  * that pg_stat_statements calls top-level.  Looks for one in SQL or PL/pgSQL
  * whose source holds the text, constants and PL/pgSQL's INTO left aside.
- * Returns its name, in CurrentMemoryContext, or NULL.
  */
-extern char *glperf_statement_function(const char *text);
+extern bool glperf_statement_in_function(const char *text);
 
 /*
  * What is to be parsed as an expression of PL/pgSQL: the text without the

@@ -1,6 +1,6 @@
 /*
  * statement_function.c
- *		Which function a statement stands in.
+ *		Whether a statement stands in some function.
  *
  * pg_stat_statements calls a statement top-level that an IMMUTABLE function
  * ran while another statement was planned: names of variables in it look like
@@ -20,7 +20,6 @@
 #include "commands/proclang.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "statement_tokens.h"
@@ -39,9 +38,8 @@ typedef struct Words
 /* Looking for one statement, inside the sandbox. */
 typedef struct FunctionSearch
 {
-	MemoryContext caller;
 	const char *text;
-	char	   *found;
+	bool		found;
 } FunctionSearch;
 
 /* Cut a text into tokens. */
@@ -156,18 +154,21 @@ holds(Relation catalog, HeapTuple tuple, const Words *statement,
 	Datum		source = heap_getattr(tuple, Anum_pg_proc_prosrc,
 									  RelationGetDescr(catalog), &isnull);
 	char	   *body;
-	Words		words;
+	bool		found = false;
 
 	if (isnull)
 		return false;
 	body = TextDatumGetCString(source);
-	if (strcasestr(body, rarest) == NULL)
-		return false;
-	words = cut(body);
-	for (int start = 0; start < words.n; start++)
-		if (matches(statement, &words, start))
-			return true;
-	return false;
+	if (strcasestr(body, rarest) != NULL)
+	{
+		Words		words = cut(body);
+
+		for (int start = 0; start < words.n && !found; start++)
+			found = matches(statement, &words, start);
+		pfree(words.tokens);
+	}
+	pfree(body);
+	return found;
 }
 
 /* Look through all functions; the work of a FunctionSearch. */
@@ -187,26 +188,23 @@ search_functions(void *arg)
 	rarest = rarest_word(&statement);
 	catalog = table_open(ProcedureRelationId, AccessShareLock);
 	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
-	while (search->found == NULL &&
+	while (!search->found &&
 		   HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
 
 		CHECK_FOR_INTERRUPTS();
-		if (is_readable(proc, plpgsql) &&
-			holds(catalog, tuple, &statement, rarest))
-			search->found = MemoryContextStrdup(search->caller,
-												quote_qualified_identifier(get_namespace_name(proc->pronamespace),
-																		   NameStr(proc->proname)));
+		search->found = is_readable(proc, plpgsql) &&
+			holds(catalog, tuple, &statement, rarest);
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 }
 
-char *
-glperf_statement_function(const char *text)
+bool
+glperf_statement_in_function(const char *text)
 {
-	FunctionSearch search = {CurrentMemoryContext, text};
+	FunctionSearch search = {text};
 	GlperfFailure failure = {0};
 
 	/* a source may be no SQL to the scanner */
