@@ -348,9 +348,8 @@ make_keys(GlperfIndexRows *m, int ncolumns, int stride)
 	return bytes / Max(1, m->keys.n);
 }
 
-/* Partitions that have an index of their own; all other things have one. */
-static double
-count_trees(const GlperfMeasure *m)
+double
+glperf_measure_trees(const GlperfMeasure *m)
 {
 	return Max(1, list_length(m->all.sample->leaves));
 }
@@ -443,7 +442,7 @@ measure_tree(GlperfMeasure *m, int n, double share)
 	else
 		/* the sample has none of the rows that the planner sees */
 		glperf_leaves_add(&leaves, m->tuples, 1, m->def->entry_bytes, false);
-	return glperf_tree(&leaves, m->pivot, count_trees(m),
+	return glperf_tree(&leaves, m->pivot, glperf_measure_trees(m),
 					   m->def->fillfactor);
 }
 
@@ -510,6 +509,7 @@ measure_hash(GlperfTableSamples *samples, GlperfMeasure *m)
 {
 	GlperfKeyShape shape;
 	GlperfTableSample *sample = m->all.sample;
+	double		trees = glperf_measure_trees(m);
 
 	if (!glperf_measure_runs(samples, m) || !prepare(m))
 		return false;
@@ -519,9 +519,9 @@ measure_hash(GlperfTableSamples *samples, GlperfMeasure *m)
 							   m->runs.sample ? &m->runs.keys : NULL,
 							   m->tuples, m->share, sample->chunks);
 	for (int i = 0; i < shape.ngroups; i++)
-		shape.groups[i].n /= count_trees(m);
-	m->def->pages = glperf_hash_pages(m->rows / count_trees(m), shape.groups,
-									  shape.ngroups, m->def->fillfactor) * count_trees(m);
+		shape.groups[i].n /= trees;
+	m->def->pages = glperf_hash_pages(m->rows / trees, shape.groups,
+									  shape.ngroups, m->def->fillfactor) * trees;
 	return true;
 }
 

@@ -40,6 +40,9 @@ typedef struct GlperfMeasure
 /* Bring columns, expressions and predicate up to the sample's rows. */
 extern bool glperf_measure_prepare(GlperfIndexRows *m);
 
+/* Partitions that have an index of their own; all other things have one. */
+extern double glperf_measure_trees(const GlperfMeasure *m);
+
 /* Rows of the table that satisfy the predicate. */
 extern double glperf_measure_matches(GlperfMeasure *m);
 

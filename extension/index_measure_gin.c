@@ -210,7 +210,7 @@ glperf_measure_gin(GlperfTableSamples *samples, GlperfMeasure *m)
 {
 	GlperfGin	gin = {0};
 	GlperfIndexDef rest = *m->def;
-	double		trees = Max(1, list_length(m->all.sample->leaves));
+	double		trees = glperf_measure_trees(m);
 
 	m->def->keys_per_row = 0;
 	/* what is worked out for all columns at once is the predicate alone */
