@@ -124,6 +124,24 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 	 (stats)->attr->attstattarget = -1)
 #endif
 
+/*
+ * Statistics target of a column, by its row of pg_attribute; -1 if none is
+ * set, which is -1 there to 16, and NULL from 17 on.
+ */
+#include "catalog/pg_attribute.h"
+#include "utils/syscache.h"
+
+static inline int
+glperf_stats_target(HeapTuple attribute)
+{
+	bool		isnull;
+	Datum		target = SysCacheGetAttr(ATTNUM, attribute,
+										 Anum_pg_attribute_attstattarget,
+										 &isnull);
+
+	return isnull ? -1 : DatumGetInt16(target);
+}
+
 /* 19 lets the caller of table scans say more. */
 #if PG_VERSION_NUM >= 190000
 #define glperf_beginscan_tidrange(rel, snapshot, from, to) \

@@ -284,19 +284,15 @@ read_targets(const GlperfIndex *index)
 		HeapTuple	tuple = SearchSysCache2(ATTNUM,
 											ObjectIdGetDatum(index->oid),
 											Int16GetDatum(i + 1));
-		bool		isnull;
-		int			value;
 
-		target[i] = default_statistics_target;
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		/* not set is -1 to PostgreSQL 16, and NULL from 17 on */
-		value = DatumGetInt16(SysCacheGetAttr(ATTNUM, tuple,
-											  Anum_pg_attribute_attstattarget,
-											  &isnull));
-		if (!isnull && value >= 0)
-			target[i] = value;
-		ReleaseSysCache(tuple);
+		target[i] = -1;
+		if (HeapTupleIsValid(tuple))
+		{
+			target[i] = glperf_stats_target(tuple);
+			ReleaseSysCache(tuple);
+		}
+		if (target[i] < 0)
+			target[i] = default_statistics_target;
 	}
 	return target;
 }

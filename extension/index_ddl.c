@@ -20,7 +20,6 @@
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_index.h"
@@ -446,14 +445,9 @@ add_decorations(StringInfo script, Oid index, const char *name)
 												  Int16GetDatum(attnum)));
 		 attnum++)
 	{
-		bool		isnull;
-		int			target;
+		int			target = glperf_stats_target(tuple);
 
-		/* not set is -1 to PostgreSQL 16, and NULL from 17 on */
-		target = DatumGetInt16(SysCacheGetAttr(ATTNUM, tuple,
-											   Anum_pg_attribute_attstattarget,
-											   &isnull));
-		if (!isnull && target >= 0)
+		if (target >= 0)
 			add_statement(script,
 						  psprintf("ALTER INDEX %s ALTER COLUMN %d SET STATISTICS %d",
 								   name, attnum, target));
