@@ -342,10 +342,10 @@ find_twin(const GlperfIndexDef *def, Oid parent)
 	return twin;
 }
 
-/* Steps for one member of a partition tree. */
-static List *
-partition_steps(const GlperfIndexDef *def)
+List *
+glperf_index_def_steps(const GlperfIndexDef *def)
 {
+	Oid			whole = existing_index(def);
 	List	   *steps = NIL;
 	ListCell   *lc;
 	StringInfoData out;
@@ -361,10 +361,10 @@ partition_steps(const GlperfIndexDef *def)
 	foreach(lc, find_inheritance_children(def->relid, NoLock))
 	{
 		GlperfIndexDef *part = for_partition(def, lfirst_oid(lc));
-		Oid			twin = find_twin(part, existing_index(def));
+		Oid			twin = find_twin(part, whole);
 
 		if (!OidIsValid(twin))
-			steps = list_concat(steps, partition_steps(part));
+			steps = list_concat(steps, glperf_index_def_steps(part));
 		initStringInfo(&out);
 		appendStringInfo(&out, "ALTER INDEX %s ATTACH PARTITION %s",
 						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(def->relid)),
@@ -376,19 +376,15 @@ partition_steps(const GlperfIndexDef *def)
 	return steps;
 }
 
-List *
-glperf_index_def_steps(const GlperfIndexDef *def)
-{
-	return partition_steps(def);
-}
-
 /*
- * What partition_steps() takes in goes with the whole: how to get it back.  A
- * part that is younger than the whole was made for it, for a new partition.
+ * What glperf_index_def_steps() takes in goes with the whole: how to get it
+ * back.  A part that is younger than the whole was made for it, for a new
+ * partition.
  */
 static void
 add_twins_undo(StringInfo script, const GlperfIndexDef *def)
 {
+	Oid			whole = existing_index(def);
 	ListCell   *lc;
 
 	if (get_rel_relkind(def->relid) != RELKIND_PARTITIONED_TABLE)
@@ -396,7 +392,6 @@ add_twins_undo(StringInfo script, const GlperfIndexDef *def)
 	foreach(lc, find_inheritance_children(def->relid, NoLock))
 	{
 		GlperfIndexDef *part = for_partition(def, lfirst_oid(lc));
-		Oid			whole = existing_index(def);
 		Oid			twin = find_twin(part, whole);
 		char	   *undo = OidIsValid(twin) &&
 		(!OidIsValid(whole) || twin < whole) ? glperf_index_undo(twin) : NULL;
