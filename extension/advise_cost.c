@@ -286,6 +286,28 @@ note_base(GlperfPlanned *planned, const PlanJob *job)
 }
 
 /*
+ * Run a job again whose text is no SQL: a server parsed it once, so it may be
+ * an expression of PL/pgSQL, where any name may be a variable.
+ */
+static bool
+run_as_expression(PlanJob *job, GlperfFailure *failure)
+{
+	GlperfStatement before = *job->stmt;
+	GlperfFailure then = {0};
+
+	if (!before.variables && job->statement->item->queryid == 0)
+		return false;
+	job->stmt->expression = job->stmt->variables = true;
+	if (run_job(job, &then))
+		return true;
+	if (then.sqlerrcode == ERRCODE_SYNTAX_ERROR)
+		*job->stmt = before;
+	else
+		*failure = then;
+	return false;
+}
+
+/*
  * Run a job again that failed, with a statement that is mended or taken for
  * what it may be instead.
  */
@@ -311,12 +333,9 @@ run_mended(PlanJob *job, GlperfFailure *failure)
 	job->repair = true;
 	if (run_job(job, failure))
 		return true;
-	if (failure->sqlerrcode == ERRCODE_SYNTAX_ERROR && stmt->variables)
-	{
-		stmt->expression = true;
-		if (run_job(job, failure))
-			return true;
-	}
+	if (failure->sqlerrcode == ERRCODE_SYNTAX_ERROR &&
+		run_as_expression(job, failure))
+		return true;
 	return glperf_statement_type_error(failure->sqlerrcode) &&
 		glperf_statement_guess_types(stmt, job->advice->context, attempt_job,
 									 job, failure);
@@ -394,7 +413,8 @@ failure_reason(const GlperfFailure *failure, const GlperfWorkItem *item,
 		return psprintf("%s: it was dropped or renamed%s", failure->message,
 						item->nested ? "" :
 						", or is a variable of a function that has changed since");
-	if (item->nested && glperf_statement_type_error(failure->sqlerrcode))
+	if (instance->stmt.variables &&
+		glperf_statement_type_error(failure->sqlerrcode))
 		return "runs inside a function, with variables whose types are not known here";
 	return failure->message;
 }

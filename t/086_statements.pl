@@ -190,6 +190,8 @@ CREATE FUNCTION plus(wanted int) RETURNS bigint LANGUAGE sql VOLATILE AS
 CREATE FUNCTION folded(wanted int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE r int; few int := 5;
 BEGIN
+	r := (SELECT count(*) FROM t WHERE t.a = few AND t.f > round(7.5));
+	IF NOT EXISTS (SELECT FROM t WHERE t.a = few AND t.c > 498) THEN r := 5; END IF;
 	-- pg_stat_statements calls it top-level
 	SELECT count(*) INTO STRICT r /* of them */ FROM t WHERE a = 7 AND c = wanted AND id > few;
 	RETURN r;
@@ -203,6 +205,7 @@ END $$;
 CREATE TABLE touched (a int, b text);
 CREATE TRIGGER touch BEFORE INSERT ON touched FOR EACH ROW EXECUTE FUNCTION touch();
 SET pg_stat_statements.track = 'all';
+SET pg_stat_statements.track_planning = on;
 SELECT work(7);
 SELECT plus(a) FROM generate_series(1, 2) a;
 SELECT * FROM t WHERE id = folded(7);
@@ -217,6 +220,11 @@ WHERE query ~ 'c = wanted AND id > few|NEW\.a AND' AND query !~ 'CREATE' AND out
 	'... also those of functions that planning ran, and expressions');
 is(account(q{SELECT count(*) FROM glperf.advised_statements() WHERE query ~ 'c = wanted AND id > few|NEW\.a AND' AND query !~ 'CREATE'}), '3',
 	'... all of these, too');
+is( account(q{SELECT count(*), string_agg(reason, E'\n') FILTER (WHERE outcome = 'not analysable') FROM glperf.advised_statements()
+WHERE query ~ '^(r := \(SELECT|NOT EXISTS)'}), '2|', '... and expressions of those');
+# of 5 alone is left
+is( account(q{SELECT DISTINCT outcome || ': ' || reason FROM glperf.advised_statements() WHERE query = '$1'}),
+	'no gain: reads no table that is big enough for an index to matter', '... however little of them is left');
 # what stands in no function is a column that is gone
 is( $node->safe_psql('postgres', q{
 SELECT count(*) FROM glperf.advise_indexes(workload => '[{"query": "SELECT count(*) FROM t WHERE nowhere_found = $1 AND a = 5"}]') \g /dev/null
@@ -225,9 +233,10 @@ SELECT reason FROM glperf.advised_statements()}),
 	'a column that is gone is no variable');
 # as later servers normalise it
 is( $node->safe_psql('postgres', q{
-SELECT count(*) FROM glperf.advise_indexes(workload => '[{"query": "SET work_mem = $1"}, {"query": "SELEC 1"}]') \g /dev/null
+SELECT count(*) FROM glperf.advise_indexes(workload => '[{"query": "SET work_mem = $1"}, {"query": "SELEC 1"},
+	{"query": "SELEC a FROM t"}, {"query": "SELEC 2", "toplevel": false}]') \g /dev/null
 SELECT string_agg(reason, '; ' ORDER BY query) FROM glperf.advised_statements()}),
-	'syntax error at or near "SELEC"; utility statement SET has no plan', 'a utility statement with a parameter');
+	'syntax error at or near "SELEC"; ' x 3 . 'utility statement SET has no plan', 'a utility statement with a parameter');
 # a temporary table of the session that asks is there, and left alone
 is( $node->safe_psql('postgres', q{
 CREATE TEMP TABLE mine AS SELECT g AS a FROM generate_series(1, 10000) g;
