@@ -26,6 +26,7 @@
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/pg_locale.h"
 #include "utils/syscache.h"
@@ -268,12 +269,64 @@ boolean_column(RelOptInfo *rel, Node *node)
 	return InvalidAttrNumber;
 }
 
+/*
+ * Columns that a scan of rel must deliver or test, but for the conditions
+ * seen_to; NULL if not plain ones.
+ */
+static Bitmapset *
+needed_columns(RelOptInfo *rel, const List *seen_to)
+{
+	Bitmapset  *offsets = NULL;
+	Bitmapset  *needed = NULL;
+	ListCell   *lc;
+	int			i = -1;
+
+	for (AttrNumber attno = rel->min_attr; attno <= rel->max_attr; attno++)
+		if (!bms_is_empty(rel->attr_needed[attno - rel->min_attr]))
+			offsets = bms_add_member(offsets, attno -
+									 FirstLowInvalidHeapAttributeNumber);
+	foreach(lc, rel->baserestrictinfo)
+	{
+		Node	   *clause = (Node *) ((RestrictInfo *) lfirst(lc))->clause;
+
+		if (!list_member_ptr(seen_to, clause))
+			pull_varattnos(clause, rel->relid, &offsets);
+	}
+	while ((i = bms_next_member(offsets, i)) >= 0)
+	{
+		AttrNumber	attnum = i + FirstLowInvalidHeapAttributeNumber;
+
+		if (attnum <= 0)
+			return NULL;
+		needed = bms_add_member(needed, attnum);
+	}
+	return needed;
+}
+
+/*
+ * Add the predicate that all of these conditions hold.  The planner knows
+ * that of a partial index's rows, and does not test them again.
+ */
+static GlperfPredicate *
+add_predicate(PlannerInfo *root, RelOptInfo *rel, List *clauses,
+			  double selectivity, GlperfRelKeys *keys)
+{
+	GlperfPredicate *pred = &keys->preds[keys->npreds++];
+
+	memset(pred, 0, sizeof(GlperfPredicate));
+	pred->clause = to_varno_one((Node *) make_ands_explicit(clauses),
+								rel->relid);
+	pred->selectivity = selectivity;
+	if (root->parse->resultRelation == 0)
+		pred->needed = needed_columns(rel, clauses);
+	return pred;
+}
+
 /* Keep a clause as a predicate if a partial index on it makes sense. */
 static void
 take_predicate(PlannerInfo *root, RelOptInfo *rel, Node *clause,
 			   AttrNumber attnum, bool category, GlperfRelKeys *keys)
 {
-	GlperfPredicate *pred;
 	double		selectivity;
 
 	if (attnum <= 0 || keys->npreds >= GLPERF_KEYS)
@@ -288,10 +341,8 @@ take_predicate(PlannerInfo *root, RelOptInfo *rel, Node *clause,
 									 NULL);
 	if (selectivity > PREDICATE_MAX_SELECTIVITY)
 		return;
-	pred = &keys->preds[keys->npreds++];
-	pred->clause = to_varno_one(clause, rel->relid);
-	pred->attnum = attnum;
-	pred->selectivity = selectivity;
+	add_predicate(root, rel, list_make1(clause), selectivity, keys)->attnum =
+		attnum;
 }
 
 /* Walker: does an expression hold a constant, or a value not of the row? */
@@ -331,11 +382,57 @@ take_own_predicate(PlannerInfo *root, RelOptInfo *rel, GlperfRelKeys *keys)
 										 NULL);
 	if (selectivity > PREDICATE_MAX_SELECTIVITY)
 		return;
-	keys->preds[keys->npreds++] = (GlperfPredicate)
+	(void) add_predicate(root, rel, own, selectivity, keys);
+}
+
+/* Does a condition throw away what a constant pattern matches? */
+static bool
+excludes_by_pattern(PlannerInfo *root, RelOptInfo *rel, Node *clause)
+{
+	OpExpr	   *op = (OpExpr *) clause;
+
+	if (!IsA(clause, OpExpr) || list_length(op->args) != 2 ||
+		!IsA(lsecond(op->args), Const) ||
+		!bms_equal(pull_varnos(root, clause), rel->relids) ||
+		contain_mutable_functions(clause))
+		return false;
+	switch (get_oprrest(op->opno))
 	{
-		to_varno_one((Node *) make_ands_explicit(own), rel->relid), 0,
-			selectivity
-	};
+		case F_NLIKESEL:
+		case F_ICNLIKESEL:
+		case F_REGEXNESEL:
+		case F_ICREGEXNESEL:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * Rows that never count (comment NOT LIKE '%test%') are told by a pattern that
+ * is part of the application, unlike one that somebody searches for.  No index
+ * finds the others; one without them saves testing each, and reading the text.
+ */
+static void
+take_exclusions(PlannerInfo *root, RelOptInfo *rel, GlperfRelKeys *keys)
+{
+	List	   *excluding = NIL;
+	ListCell   *lc;
+	double		selectivity;
+
+	foreach(lc, rel->baserestrictinfo)
+	{
+		Node	   *clause = (Node *) ((RestrictInfo *) lfirst(lc))->clause;
+
+		if (excludes_by_pattern(root, rel, clause))
+			excluding = lappend(excluding, clause);
+	}
+	if (excluding == NIL || keys->npreds >= GLPERF_KEYS)
+		return;
+	selectivity = clauselist_selectivity(root, excluding, rel->relid,
+										 JOIN_INNER, NULL);
+	add_predicate(root, rel, excluding, selectivity, keys)->excludes =
+		selectivity > PREDICATE_MAX_SELECTIVITY;
 }
 
 /* Sort one condition on rel into keys. */
@@ -479,33 +576,6 @@ take_order(PlannerInfo *root, RelOptInfo *rel, GlperfRelKeys *keys)
 	}
 }
 
-/* Columns that a scan of rel must deliver or test; NULL if not plain ones. */
-static Bitmapset *
-needed_columns(RelOptInfo *rel)
-{
-	Bitmapset  *offsets = NULL;
-	Bitmapset  *needed = NULL;
-	ListCell   *lc;
-	int			i = -1;
-
-	for (AttrNumber attno = rel->min_attr; attno <= rel->max_attr; attno++)
-		if (!bms_is_empty(rel->attr_needed[attno - rel->min_attr]))
-			offsets = bms_add_member(offsets, attno -
-									 FirstLowInvalidHeapAttributeNumber);
-	foreach(lc, rel->baserestrictinfo)
-		pull_varattnos((Node *) ((RestrictInfo *) lfirst(lc))->clause,
-					   rel->relid, &offsets);
-	while ((i = bms_next_member(offsets, i)) >= 0)
-	{
-		AttrNumber	attnum = i + FirstLowInvalidHeapAttributeNumber;
-
-		if (attnum <= 0)
-			return NULL;
-		needed = bms_add_member(needed, attnum);
-	}
-	return needed;
-}
-
 bool
 glperf_rel_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 				GlperfRelKeys *keys)
@@ -517,10 +587,11 @@ glperf_rel_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	foreach(lc, rel->baserestrictinfo)
 		take_clause(root, rel, (Node *) lfirst(lc), keys);
 	take_own_predicate(root, rel, keys);
+	take_exclusions(root, rel, keys);
 	take_joins(root, rel, keys);
 	take_order(root, rel, keys);
 	if (root->parse->resultRelation == 0)
-		keys->needed = needed_columns(rel);
+		keys->needed = needed_columns(rel, NIL);
 	return keys->neq + keys->nin + keys->nrange + keys->njoin +
 		keys->norder + keys->npreds > 0;
 }

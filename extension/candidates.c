@@ -164,7 +164,7 @@ holds(const GlperfIndexDef *def, AttrNumber attnum)
 
 /* The definition with every needed column included, if that is sensible. */
 static void
-propose_covering(GlperfHarvest *harvest, const GlperfRelKeys *keys,
+propose_covering(GlperfHarvest *harvest, const Bitmapset *needed,
 				 const GlperfIndexDef *base, RelOptInfo *rel, bool ordered,
 				 const char *why)
 {
@@ -173,15 +173,15 @@ propose_covering(GlperfHarvest *harvest, const GlperfRelKeys *keys,
 	double		row_width = 24;
 	int			attnum = -1;
 
-	if (keys->needed == NULL || base->exprs != NIL)
+	if (needed == NULL || base->exprs != NIL)
 		return;
 	for (AttrNumber a = 1; a <= rel->max_attr; a++)
-		row_width += Max(0, get_attavgwidth(keys->relid, a));
-	while ((attnum = bms_next_member(keys->needed, attnum)) >= 0)
+		row_width += Max(0, get_attavgwidth(base->relid, a));
+	while ((attnum = bms_next_member(needed, attnum)) >= 0)
 	{
 		if (holds(&def, attnum))
 			continue;
-		width += Max(4, get_attavgwidth(keys->relid, attnum));
+		width += Max(4, get_attavgwidth(base->relid, attnum));
 		if (def.ncolumns - def.nkeys >= MAX_INCLUDE_COLUMNS ||
 			def.ncolumns >= GLPERF_MAX_COLUMNS ||
 			width > row_width * MAX_INCLUDE_SHARE)
@@ -191,6 +191,18 @@ propose_covering(GlperfHarvest *harvest, const GlperfRelKeys *keys,
 	if (def.ncolumns > base->ncolumns)
 		propose(harvest, &def, ordered,
 				psprintf("%s, without visiting the table", why));
+}
+
+/* Are all of these columns in the definition? */
+static bool
+holds_all(const GlperfIndexDef *def, const Bitmapset *columns)
+{
+	int			attnum = -1;
+
+	while ((attnum = bms_next_member(columns, attnum)) >= 0)
+		if (!holds(def, attnum))
+			return false;
+	return columns != NULL;
 }
 
 /* Propose an index on these keys, with a predicate or without. */
@@ -224,8 +236,10 @@ emit(GlperfHarvest *harvest, const GlperfRelKeys *keys, RelOptInfo *rel,
 		if (!ok)
 			return;
 	}
-	propose(harvest, &def, ordered, why);
-	propose_covering(harvest, keys, &def, rel, ordered, why);
+	if (!pred || !pred->excludes || holds_all(&def, pred->needed))
+		propose(harvest, &def, ordered, why);
+	propose_covering(harvest, pred ? pred->needed : keys->needed, &def, rel,
+					 ordered, why);
 }
 
 /* Equality columns, most distinct first, so that prefixes serve others. */

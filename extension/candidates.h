@@ -36,6 +36,9 @@ typedef struct GlperfPredicate
 								 * AND */
 	AttrNumber	attnum;			/* its column; 0 when it compares several */
 	double		selectivity;
+	Bitmapset  *needed;			/* columns read beside it, as in GlperfRelKeys */
+	bool		excludes;		/* keeps most rows: only worth it where the table
+								 * need not be visited */
 } GlperfPredicate;
 
 /* What one statement asks of one table. */
