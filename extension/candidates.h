@@ -37,8 +37,8 @@ typedef struct GlperfPredicate
 	AttrNumber	attnum;			/* its column; 0 when it compares several */
 	double		selectivity;
 	Bitmapset  *needed;			/* columns read beside it, as in GlperfRelKeys */
-	bool		excludes;		/* keeps most rows: only worth it where the table
-								 * need not be visited */
+	bool		excludes;		/* keeps most rows: only worth it where the
+								 * table need not be visited */
 } GlperfPredicate;
 
 /* What one statement asks of one table. */

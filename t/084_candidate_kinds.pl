@@ -127,6 +127,21 @@ is(scalar(advise([ q{SELECT * FROM doc WHERE tags @> '{7}'}, 10 ],
 		[ q{INSERT INTO doc (id, tags) VALUES (1, '{1,2,3}')}, 20000000, 1000000 ])),
 	0, 'no GIN where it costs more than it brings');
 
+# Rows that a pattern excludes: an index without them saves testing the others
+# and reading the text, where it holds all else that the statement reads.
+my $pattern = q{WHERE \(body !~~ '%aaaa%'::text\)$};
+advised('without what a pattern excludes', q{SELECT tenant, count(*) FROM doc WHERE body NOT LIKE '%aaaa%' GROUP BY tenant},
+	qr/\(tenant\) $pattern/);
+advised('what a join reads of it', q{SELECT g, count(d.tenant) FROM generate_series(1, 20000) g
+LEFT JOIN doc d ON d.id = g AND d.body NOT LIKE '%aaaa%' GROUP BY 1},
+	qr/\(id\) INCLUDE \(tenant\) $pattern/);
+# Failure proved: an index of most rows is advised where each has to be visited.
+unlike(join("\n", advise([ q{SELECT d.* FROM log l JOIN doc d USING (id) WHERE d.body NOT LIKE '%aaaa%'}, 1000, 20000 ])),
+	qr/aaaa/, 'not where the table is visited all the same');
+# Failure proved: what somebody looks for makes an index of its own each time.
+unlike(join("\n", advise([ q{SELECT tenant, count(*) FROM doc WHERE body LIKE '%aaaa%' GROUP BY tenant}, 1000, 20000 ])),
+	qr/ WHERE /, 'not for a pattern that is searched for');
+
 # What an index cannot do yet, and what would let it.
 sub outcome
 {
