@@ -123,6 +123,14 @@ $run = advisor($node, '--quiet');
 unlike($run->{out}, qr{glp_useless|glp_write|glp_read}, 'a verdict is news once');
 like(advisor($node)->{out}, qr/no effect.*DROP INDEX CONCURRENTLY public\.glp_useless;/s, 'the full report repeats it');
 
+# --- a machine that has become busy is not the index's doing
+
+sql(q{UPDATE glperf.recommendation_counter c SET total_time_ms = c.total_time_ms / 50, spread = 0
+FROM glperf.recommendation r WHERE r.name = 'create public.glp_useless' AND c.snapshot = r.before_snapshot AND c.queryid = ANY (r.queryids)});
+is(sql(q{SELECT verdict FROM glperf.recommendation_effect('create public.glp_useless') WHERE link = 'advised'}),
+	'slower', 'the statement of an index that no plan uses got slower');
+is(sql(q{SELECT state FROM glperf.recommendation_verdict('create public.glp_useless')}), 'no effect', '... which is not held against the index');
+
 # --- taken back: not proposed again
 
 $run = advisor($node, 'verify', '--format=sql');

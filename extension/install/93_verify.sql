@@ -304,11 +304,17 @@ WITH rec AS MATERIALIZED (
 		count(*) FILTER (WHERE e.verdict <> 'unknown') AS known,
 		count(*) FILTER (WHERE e.verdict <> 'unknown'
 						 AND e.link IN ('advised', 'uses')) AS known_readers,
-		count(*) AS total,
+		count(e.verdict) AS total,
 		coalesce(-sum(e.change_ms_per_day)
 			FILTER (WHERE e.verdict = 'faster'), 0) AS gain,
+		-- an index that no plan has used slows down writers only, and those
+		-- read more blocks with it; else the machine was busy
 		coalesce(sum(e.change_ms_per_day)
-			FILTER (WHERE e.verdict = 'slower'), 0) AS loss,
+			FILTER (WHERE e.verdict = 'slower'
+					AND (e.link <> 'advised' OR rec.action <> 'create'
+						 OR rec.reset OR rec.scans IS DISTINCT FROM 0
+						 OR e.blocks_after > e.blocks_before * lim.loss)), 0)
+			AS loss,
 		sum(e.mean_before_ms * e.calls_after)
 			FILTER (WHERE e.verdict <> 'unknown')
 			/ nullif(sum(e.calls_after)
@@ -318,7 +324,10 @@ WITH rec AS MATERIALIZED (
 			/ nullif(sum(e.calls_after)
 				FILTER (WHERE e.verdict <> 'unknown'), 0) AS after,
 		min(e.message) FILTER (WHERE e.verdict = 'unknown') AS why
-	FROM effect e
+	FROM rec
+	CROSS JOIN (SELECT 1 + t.warning / 100 AS loss FROM glperf.threshold t
+				WHERE t.id = 'statement_change') lim
+	LEFT JOIN effect e ON true
 ), hot AS MATERIALIZED (
 	SELECT 100 * (rec.upd_b ->> 1)::float8 / nullif((rec.upd_b ->> 0)::float8, 0)
 			AS before,
@@ -379,7 +388,7 @@ SELECT d.state,
 FROM decided d, rec, sums s, hot
 $$;
 COMMENT ON FUNCTION recommendation_verdict(text) IS
-'What an applied recommendation brought, from recommendation_effect(): verified (keep it: more was saved than lost; a drop, merge or reindex: nothing got slower), no effect (its statements ran, and nothing changed or the index was not scanned), regressed (more was lost than saved), or unknown with the reason in message. Changes nothing. name is that of glperf.recommendation, or of the index. Errors: undefined_object, ambiguous_column.';
+'What an applied recommendation brought, from recommendation_effect(): verified (keep it: more was saved than lost; a drop, merge or reindex: nothing got slower), no effect (its statements ran, and nothing changed or the index was not scanned), regressed (more was lost than saved; what a statement loses that neither scans the created index nor reads more blocks is not the index''s doing), or unknown with the reason in message. Changes nothing. name is that of glperf.recommendation, or of the index. Errors: undefined_object, ambiguous_column.';
 
 CREATE FUNCTION notice_recommendations() RETURNS int8
 LANGUAGE sql VOLATILE
