@@ -80,6 +80,29 @@ is(advise('time', 'big', [ join_days('ever'), 6000 ]), 'app.big (k)', 'look-ups 
 # Failure proved: that other days have no sales is not thought of.
 is(advise('time', 'big', [ join_days('lately'), 6000 ]), '', '... but not where all sales may be meant');
 
+# --- what was measured says how far more rows are to be expected: two scans tell
+# how long a price takes, and a join takes as long as it should, or longer
+$node->safe_psql('postgres', 'CREATE INDEX link_m ON app.link (m)');
+sub saved
+{
+	my ($ms) = @_;
+	my $json = encode_json([ map { { query => $_->[0], search_path => 'app', time_ms => 100 * $_->[1], calls => 100 } }
+		[ 'SELECT sum(length(pad)) FROM big', 100 ], [ 'SELECT sum(octet_length(pad)) FROM big', 100 ],
+		[ 'SELECT sum(b.v), max(b.pad) FROM one JOIN link l ON l.m = one.id JOIN big b ON b.k = l.k WHERE one.id < 300',
+			$ms ] ]);
+
+	return $ms * (1 - 1 / $node->safe_psql('postgres', qq{SET glperf.cost_model = time;
+		DO \$do\$BEGIN PERFORM glperf.advise_indexes(workload => \$w\$$json\$w\$); END\$do\$;
+		SELECT speedup_ratio FROM glperf.advised_statements() WHERE query LIKE '%link%'}));
+}
+my @saved = map { saved($_) } 50, 75, 90, 105, 120, 250;
+
+cmp_ok($saved[1], '>', 1.4 * $saved[0], 'the longer a join takes, the more an index saves');
+# Failure proved: the time of a statement is not held against its price.
+cmp_ok((sort { $b <=> $a } @saved)[0], '>', 1.05 * $saved[5],
+	'... until its time says that the loop runs more often than planned');
+$node->safe_psql('postgres', 'DROP INDEX app.link_m');
+
 # --- how much slower a statement may get depends on how much it matters
 my $lookup = 'SELECT pad FROM big WHERE k = 7';
 is(advise('time', 'big', [ $lookup, 10000, 1000 ]), 'app.big (k)', 'an index for a look-up');
