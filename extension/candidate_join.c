@@ -9,6 +9,7 @@
 #include "candidates.h"
 
 #include "catalog/pg_am.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/array.h"
@@ -219,9 +220,10 @@ joined_values(const GlperfCandidates *set, const GlperfIndexDef *def,
 		foreach(lc, other.values)
 			if (!has_value(values, lfirst(lc)))
 			values = lappend(values, lfirst(lc));
+		/* there may be thousands, as where texts keep their constants */
+		if (list_length(values) > MAX_CONSTANTS)
+			return NIL;
 	}
-	if (list_length(values) > MAX_CONSTANTS)
-		return NIL;
 	list_sort(values, compare_values);
 	return values;
 }
@@ -339,7 +341,10 @@ glperf_candidates_join(GlperfCandidates *set)
 	for (int i = 0; i < n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(scratch);
-		bool		room = join_one(set, i);
+		bool		room;
+
+		CHECK_FOR_INTERRUPTS();
+		room = join_one(set, i);
 
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);

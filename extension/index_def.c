@@ -18,6 +18,7 @@
 #include "access/nbtree.h"
 #include "access/relation.h"
 #include "access/reloptions.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
@@ -340,6 +341,33 @@ append_elem(GlperfIndexDef *def, Relation rel, IndexElem *elem, bool include)
 						INDEX_MAX_KEYS)));
 }
 
+/* Raise what CREATE INDEX would about columns like ctid. */
+static void
+check_system_columns(const GlperfIndexDef *def, IndexStmt *stmt)
+{
+	Bitmapset  *columns = NULL;
+	ListCell   *lc;
+	bool		met = false;
+
+	foreach(lc, list_concat_copy(stmt->indexParams,
+								 stmt->indexIncludingParams))
+	{
+		IndexElem  *elem = lfirst_node(IndexElem, lc);
+
+		if (elem->name)
+			met |= get_attnum(def->relid, elem->name) < 0;
+		else if (!list_member_ptr(stmt->indexIncludingParams, elem))
+			pull_varattnos(elem->expr, 1, &columns);
+	}
+	pull_varattnos(stmt->whereClause, 1, &columns);
+	for (int i = FirstLowInvalidHeapAttributeNumber + 1; i < 0; i++)
+		met |= bms_is_member(i - FirstLowInvalidHeapAttributeNumber, columns);
+	if (met)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index creation on system columns is not supported")));
+}
+
 /* Raise what CREATE INDEX would about things an access method cannot do. */
 static void
 check_access_method(Oid amoid, IndexStmt *stmt)
@@ -418,6 +446,7 @@ glperf_index_def_from_stmt(IndexStmt *stmt, const char *ddl)
 	foreach(lc, stmt->indexParams)
 		glperf_trust_expr(lfirst_node(IndexElem, lc)->expr);
 	glperf_trust_expr(stmt->whereClause);
+	check_system_columns(def, stmt);
 
 	foreach(lc, stmt->indexParams)
 		append_elem(def, rel, (IndexElem *) lfirst(lc), false);

@@ -266,6 +266,10 @@ SELECT glperf.whatif('SELECT 1', NULL) IS NULL AS null_is_null;
 :try;
 \set ddl 'CREATE INDEX i ON t USING hash (score, id)'
 :try;
+\set ddl 'CREATE INDEX i ON t (ctid)'
+:try;
+\set ddl 'CREATE INDEX i ON t ((tableoid::int)) WHERE ctid IS NOT NULL'
+:try;
 \set ddl 'CREATE INDEX i ON t USING hash (score) INCLUDE (id)'
 :try;
 \set ddl 'CREATE INDEX i ON t USING brin (score DESC)'

@@ -42,6 +42,9 @@ INSERT INTO workload SELECT 'many', jsonb_agg(jsonb_build_object('query', format
 	'SELECT x.id FROM wide_%s x JOIN wide_%s y USING (a, b) JOIN wide_%s z ON z.c = x.c AND z.id = %s WHERE x.a < %s ORDER BY x.at, y.b LIMIT 10',
 		1 + n % 14, 1 + n / 3 % 14, 1 + n / 7 % 14, n, n % 50), 'calls', n))
 	FROM generate_series(1, 3000) n;
+-- each constant asks for a partial index of its own
+INSERT INTO workload SELECT 'constants', jsonb_agg(jsonb_build_object('query',
+	format('SELECT note FROM wide_14 WHERE id = %s', n))) FROM generate_series(1, 3000) n;
 INSERT INTO workload SELECT 'few', jsonb_agg(j) FROM (
 	SELECT jsonb_build_object('query', format(CASE n % 5
 		WHEN 0 THEN 'SELECT * FROM wide_%1$s WHERE a = %2$s AND b > %2$s'
@@ -127,12 +130,12 @@ SELECT ms FROM t});
 # the machine needs to cancel any statement that computes just now is not held
 # against it.
 my ($slowest, $machine, $cancelled) = (0, 0, 0);
-for my $try (0 .. 7)
+for my $try (0 .. 8)
 {
 	my ($ms, $err) = cancel_latency(
 		'SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 1000000) b', 0);
 	$machine = max($machine, $ms);
-	my $name = $try % 2 ? 'many' : 'endless';
+	my $name = qw(endless many constants)[$try % 3];
 	($ms, $err) = cancel_latency(
 		"SELECT count(*) FROM glperf.advise_indexes(workload => (SELECT w FROM workload WHERE name = '$name'))",
 		0.05 + 0.45 * $try);
