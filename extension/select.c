@@ -27,6 +27,9 @@
 /* How much bytes count in the greedy searches. */
 static const double byte_powers[] = {1.0, 0.0, 0.5, 0.75};
 
+/* ... or shares of both budgets */
+#define SHARES			(-1.0)
+
 /* A set to come back to. */
 typedef struct Saved
 {
@@ -99,49 +102,169 @@ redundant(const GlperfSelectState *st, const GlperfMove *move)
 	return false;
 }
 
-/* Add the best move by gain over bytes to a power; false when none is left. */
-static bool
-add_best(GlperfSelectState *st, double byte_power)
+/* A move that is not evaluated yet: its score at most, by some measure. */
+typedef struct Hope
 {
-	double		best_score = 0;
-	GlperfMove *best = NULL;
+	int			move;
+	double		score;
+} Hope;
 
+/* For qsort(): the most promising first, then the lower number. */
+static int
+compare_hopes(const void *a, const void *b)
+{
+	const Hope *ha = a;
+	const Hope *hb = b;
+
+	if (ha->score != hb->score)
+		return ha->score > hb->score ? -1 : 1;
+	return ha->move - hb->move;
+}
+
+/* What a gain counts for when it takes so many bytes and places. */
+static double
+weight_of(const GlperfSelectState *st, double byte_power, double bytes,
+		  int count)
+{
+	const GlperfSelectProblem *p = st->p;
+
+	if (byte_power == SHARES)
+		return 1 / Max(1e-9, (p->budget > 0 ? bytes / p->budget : 0) +
+					   (double) count / p->max_candidates);
+	if (byte_power == 0)
+		return 1;
+	if (byte_power == 1)
+		return 1 / Max(bytes, 1.0);
+	return pow(Max(bytes, 1.0), -byte_power);
+}
+
+/* Least that a move has to gain. */
+static double
+least_gain(const GlperfSelectState *st, int count)
+{
+	return Max(epsilon(st), st->min_gain * count);
+}
+
+/*
+ * List the moves that fit and may gain enough, the most promising first;
+ * *most is what one can gain beyond what its members have to.
+ */
+static int
+list_hopes(GlperfSelectState *st, double byte_power, Hope *hopes,
+		   double *most)
+{
+	int			n = 0;
+
+	*most = 0;
 	for (int m = 0; m < st->p->nmoves; m++)
 	{
-		GlperfMove *move = &st->moves[m];
 		int			count;
-		double		bytes = glperf_select_added(st, move, &count);
+		double		bytes = glperf_select_added(st, &st->moves[m], &count);
+		double		gain;
+
+		if (count == 0 || !glperf_select_fits(st, bytes, count))
+			continue;
+		gain = glperf_select_most_gain(st, &st->moves[m]);
+		if (gain < least_gain(st, count))
+			continue;
+		*most = Max(*most, gain - st->min_gain * count);
+		hopes[n].move = m;
+		hopes[n++].score = gain * weight_of(st, byte_power, bytes, count);
+	}
+	qsort(hopes, n, sizeof(Hope), compare_hopes);
+	return n;
+}
+
+/*
+ * The best move by gain over bytes to a power, of those listed; NULL when none
+ * gains enough.  floor is a gain that it has to reach.  Of two alike the
+ * smaller is better, then the lower number.
+ */
+static GlperfMove *
+best_move(GlperfSelectState *st, double byte_power, const Hope *hopes,
+		  int nhopes, double floor)
+{
+	double		best_score = 0;
+	double		best_bytes = 0;
+	GlperfMove *best = NULL;
+
+	for (int i = 0; i < nhopes; i++)
+	{
+		GlperfMove *move = &st->moves[hopes[i].move];
+		int			count;
+		double		bytes;
 		double		weight;
 		double		least;
 		double		gain;
 		double		score;
 
-		if (count == 0 || !glperf_select_fits(st, bytes, count))
-			continue;
+		if (hopes[i].score < best_score * (1 - GLPERF_SELECT_EPSILON))
+			break;
 		if (glperf_select_stopped(st))
-			return false;
-		weight = byte_power == 0 ? 1 : byte_power == 1 ? 1 / Max(bytes, 1.0) :
-			pow(Max(bytes, 1.0), -byte_power);
-		least = Max(Max(epsilon(st), st->p->min_gain * count),
-					best_score / weight);
-		if (glperf_select_most_gain(st, move) < least)
-			continue;
-		gain = glperf_select_add_gain(st, move);
-		if (gain <= epsilon(st) || gain < st->p->min_gain * count)
-			continue;
+			return NULL;
+		bytes = glperf_select_added(st, move, &count);
+		weight = weight_of(st, byte_power, bytes, count);
+		least = Max(floor, least_gain(st, count));
+		gain = glperf_select_add_gain(st, move,
+									  Max(least, best_score *
+										  (1 - GLPERF_SELECT_EPSILON) / weight));
 		score = gain * weight;
-		if (score > best_score * (1 + GLPERF_SELECT_EPSILON) &&
-			!redundant(st, move))
+		if (gain <= epsilon(st) || gain < least ||
+			score < best_score * (1 - GLPERF_SELECT_EPSILON))
+			continue;
+		if (score <= best_score * (1 + GLPERF_SELECT_EPSILON) &&
+			(bytes > best_bytes || (bytes == best_bytes && move > best)))
+			continue;
+		if (!redundant(st, move))
 		{
 			best_score = score;
+			best_bytes = bytes;
 			best = move;
 		}
 	}
-	if (best == NULL)
-		return false;
-	for (int i = 0; i < best->nmembers; i++)
-		glperf_select_add(st, best->members[i]);
-	return true;
+	return best;
+}
+
+/* Add a move's members. */
+static void
+add_members(GlperfSelectState *st, const GlperfMove *move)
+{
+	for (int i = 0; i < move->nmembers; i++)
+		glperf_select_add(st, move->members[i]);
+}
+
+/*
+ * Add up to picks moves, the best by gain over bytes to a power first, and
+ * note that the set is no longer part of what it was.  need is what they have
+ * to gain together, beyond what their members have to: as soon as that is out
+ * of reach nothing is added any more.
+ */
+static int
+add_best(GlperfSelectState *st, double byte_power, int picks, double need)
+{
+	Hope	   *hopes = palloc(sizeof(Hope) * (st->p->nmoves + 1));
+	int			added = 0;
+
+	while (added < picks)
+	{
+		double		before = glperf_select_score(st);
+		double		most;
+		int			n = list_hopes(st, byte_power, hopes, &most);
+		double		floor = need / (picks - added);
+		GlperfMove *best;
+
+		if (need > 0 && most * (picks - added) < need)
+			break;
+		best = best_move(st, byte_power, hopes, n, floor);
+		if (best == NULL)
+			break;
+		add_members(st, best);
+		glperf_select_less(st, false);
+		need -= glperf_select_score(st) - before;
+		added++;
+	}
+	pfree(hopes);
+	return added;
 }
 
 /* Member whose loss costs least, by byte if by_byte; keep has those to stay. */
@@ -164,7 +287,7 @@ cheapest_member(GlperfSelectState *st, const GlperfMove *stays, bool by_byte,
 			mine |= stays->members[i] == c;
 		if (mine || glperf_select_stopped(st))
 			continue;
-		change = glperf_select_drop_gain(st, c) + st->p->min_gain;
+		change = glperf_select_drop_gain(st, c) + st->min_gain;
 		score = by_byte && change < 0 ?
 			change / Max(1.0, st->p->size[c]) : change;
 		if (change > GLPERF_FORBIDDEN / 2 && (cheapest < 0 || score > best))
@@ -219,14 +342,13 @@ exchange(GlperfSelectState *st, int c, Saved *scratch)
 	bitset_add(st->banned, c);
 	for (int power = 0; power < 2 && !better; power++)
 	{
+		double		need;
+
 		glperf_select_less(st, true);
 		glperf_select_drop(st, c);
-		for (int i = 0; i < MAX_PICKS; i++)
-		{
-			if (!add_best(st, byte_powers[power]))
-				break;
-			glperf_select_less(st, false);
-		}
+		need = st->slowed > 0 ? 0 :
+			scratch->score + epsilon(st) - glperf_select_score(st);
+		(void) add_best(st, byte_powers[power], MAX_PICKS, need);
 		glperf_select_less(st, false);
 		better = improved(st, scratch);
 	}
@@ -238,7 +360,7 @@ exchange(GlperfSelectState *st, int c, Saved *scratch)
 static bool
 force(GlperfSelectState *st, GlperfMove *move, Saved *scratch)
 {
-	double		gain = glperf_select_add_gain(st, move);
+	double		gain = glperf_select_add_gain(st, move, GLPERF_FORBIDDEN);
 
 	keep(st, scratch);
 	for (int i = 0; i < move->nmembers; i++)
@@ -265,10 +387,10 @@ force(GlperfSelectState *st, GlperfMove *move, Saved *scratch)
 		glperf_select_drop(st, c);
 	}
 	/* what has room now cannot make up for more than it gains by itself */
-	if (glperf_select_score(st) > scratch->score - gain)
-		for (int i = 0; i < MAX_PICKS && glperf_select_fits(st, 0, 0); i++)
-			if (!add_best(st, 1.0))
-				break;
+	if (glperf_select_score(st) > scratch->score - gain &&
+		glperf_select_fits(st, 0, 0))
+		(void) add_best(st, 1.0, MAX_PICKS,
+						scratch->score + epsilon(st) - glperf_select_score(st));
 	return improved(st, scratch);
 }
 
@@ -284,7 +406,7 @@ worth_forcing(GlperfSelectState *st, GlperfMove *move)
 
 	return count > 0 && (st->p->budget < 0 || bytes <= st->p->budget) &&
 		glperf_select_most_gain(st, move) > epsilon(st) &&
-		glperf_select_add_gain(st, move) > epsilon(st);
+		glperf_select_add_gain(st, move, epsilon(st)) > epsilon(st);
 }
 
 /* Change for the better until no change does. */
@@ -297,13 +419,16 @@ local_search(GlperfSelectState *st, Saved *best)
 	for (int round = 0; round < MAX_ROUNDS && change && !st->stopped; round++)
 	{
 		change = drop_useless(st, NULL);
-		while (add_best(st, 1.0))
+		if (add_best(st, 1.0, st->p->ncandidates, 0) > 0)
 			change = true;
 		for (int c = 0; c < st->p->ncandidates && !st->stopped; c++)
-			if (bitset_get(st->config, c) && exchange(st, c, &scratch))
+			if (bitset_get(st->config, c) &&
+				glperf_select_news(st, &st->single[c]) &&
+				exchange(st, c, &scratch))
 				change = true;
 		for (int m = 0; m < st->p->nmoves && !st->stopped; m++)
 			if (worth_forcing(st, &st->moves[m]) &&
+				glperf_select_news(st, &st->moves[m]) &&
 				force(st, &st->moves[m], &scratch))
 				change = true;
 		if (!st->stopped && glperf_select_score(st) > best->score)
@@ -320,7 +445,7 @@ greedy(GlperfSelectState *st, double byte_power, Saved *best)
 
 	glperf_select_become(st, empty);
 	pfree(empty);
-	while (add_best(st, byte_power))
+	while (add_best(st, byte_power, 1, 0) > 0)
 		if (glperf_select_score(st) > best->score)
 			keep(st, best);
 }

@@ -9,12 +9,17 @@
  */
 #include "select_state.h"
 
+#include <math.h>
+
 /* The memory starts with this many places, and is emptied at this many. */
 #define MEMO_FIRST	4096
 #define MEMO_MOST	(1 << 20)
 
 /* A loss is one when it exceeds what arithmetic does by itself. */
 #define ROUNDING	1e-9
+
+/* An estimate was right when it differs by no more than this share. */
+#define SAME_RATIO	1e-4
 
 double
 glperf_select_trusted(const GlperfSelectProblem *p, double ratio)
@@ -35,7 +40,7 @@ glperf_select_score(const GlperfSelectState *st)
 {
 	if (st->slowed > 0)
 		return GLPERF_FORBIDDEN;
-	return st->saved - st->upkeep - st->p->min_gain * st->count;
+	return st->saved - st->upkeep - st->min_gain * st->count;
 }
 
 bool
@@ -270,23 +275,21 @@ touch_saving(GlperfSelectState *st, GlperfTouch *touch)
 	return touch->saving[0];
 }
 
-double
-glperf_select_add_gain(GlperfSelectState *st, GlperfMove *move)
+bool
+glperf_select_news(GlperfSelectState *st, GlperfMove *move)
 {
-	double		gain = 0;
+	uint64		now = (uint64) (st->min_gain * 1e6) + 1;
+	bool		news;
 
-	for (int i = 0; i < move->nmembers; i++)
-		if (!bitset_get(st->config, move->members[i]))
-			gain -= st->p->write_cost[move->members[i]];
 	for (int t = 0; t < move->ntouches; t++)
-	{
-		double		change = touch_saving(st, &move->touches[t]);
-
-		if (change <= GLPERF_FORBIDDEN)
-			return change;
-		gain += change;
-	}
-	return gain;
+		now = (now ^ st->mark[move->touches[t].statement]) *
+			UINT64CONST(0x9E3779B97F4A7C15);
+	news = now != move->tried || st->bytes < move->tried_bytes ||
+		st->count < move->tried_count;
+	move->tried = now;
+	move->tried_bytes = st->bytes;
+	move->tried_count = st->count;
+	return news;
 }
 
 void
@@ -320,31 +323,91 @@ most_saving(const GlperfSelectState *st, const GlperfTouch *touch)
 	return st->p->weight[s] * saving;
 }
 
-double
-glperf_select_most_gain(const GlperfSelectState *st, const GlperfMove *move)
+/* What adding a move costs in upkeep. */
+static double
+added_upkeep(const GlperfSelectState *st, const GlperfMove *move)
 {
-	double		gain = 0;
+	double		upkeep = 0;
 
 	for (int i = 0; i < move->nmembers; i++)
 		if (!bitset_get(st->config, move->members[i]))
-			gain -= st->p->write_cost[move->members[i]];
+			upkeep += st->p->write_cost[move->members[i]];
+	return upkeep;
+}
+
+/* Is it remembered what a touch saves?  If not, the most that it can. */
+static bool
+known_saving(const GlperfSelectState *st, const GlperfTouch *touch,
+			 double *saving)
+{
+	for (int i = 0; i < 2; i++)
+		if (touch->seen[i] == st->mark[touch->statement])
+		{
+			*saving = touch->saving[i];
+			return true;
+		}
+	*saving = most_saving(st, touch);
+	return false;
+}
+
+double
+glperf_select_most_gain(const GlperfSelectState *st, const GlperfMove *move)
+{
+	double		gain = -added_upkeep(st, move);
+
 	for (int t = 0; t < move->ntouches; t++)
 	{
-		const GlperfTouch *touch = &move->touches[t];
-		int			s = touch->statement;
 		double		change;
 
-		if (touch->seen[0] == st->mark[s])
-			change = touch->saving[0];
-		else if (touch->seen[1] == st->mark[s])
-			change = touch->saving[1];
-		else if (st->p->bound)
-			change = most_saving(st, touch);
-		else
+		if (!known_saving(st, &move->touches[t], &change) &&
+			st->p->bound == NULL)
 			return -GLPERF_FORBIDDEN;
 		if (change <= GLPERF_FORBIDDEN)
 			return change;
 		gain += change;
+	}
+	return gain;
+}
+
+/* Note a touch that is not known of, those that may save most in front. */
+static void
+note_unknown(GlperfSelectState *st, int n, int touch, double most)
+{
+	int			at = n;
+
+	for (; at > 0 && st->unknown[at - 1].most < most; at--)
+		st->unknown[at] = st->unknown[at - 1];
+	st->unknown[at].touch = touch;
+	st->unknown[at].most = most;
+}
+
+double
+glperf_select_add_gain(GlperfSelectState *st, GlperfMove *move, double least)
+{
+	double		gain = -added_upkeep(st, move);
+	int			unknown = 0;
+
+	for (int t = 0; t < move->ntouches; t++)
+	{
+		double		change;
+
+		if (!known_saving(st, &move->touches[t], &change))
+			note_unknown(st, unknown++, t, change);
+		if (change <= GLPERF_FORBIDDEN)
+			return change;
+		gain += change;
+	}
+	/* from the most that it can be to what it is, as far as that matters */
+	for (int i = 0; i < unknown; i++)
+	{
+		double		change;
+
+		if (gain < least && st->p->bound)
+			return gain;
+		change = touch_saving(st, &move->touches[st->unknown[i].touch]);
+		if (change <= GLPERF_FORBIDDEN)
+			return change;
+		gain += change - st->unknown[i].most;
 	}
 	return gain;
 }
@@ -467,8 +530,10 @@ glperf_select_verify(GlperfSelectState *st)
 			memo->exact = true;
 			st->lowest[s] = Min(st->lowest[s], ratio);
 			st->least[s] = Min(st->least[s], ratio);
-			/* a plan was made, which may tell of other sets too */
-			memo->epoch = ++st->epoch[s];
+			/* a plan was made, which tells of other sets too if it is new */
+			if (fabs(ratio - st->ratio[s]) > SAME_RATIO * ratio)
+				st->epoch[s]++;
+			memo->epoch = st->epoch[s];
 			set_ratio(st, s, ratio);
 		}
 	}
@@ -579,6 +644,7 @@ glperf_select_state(const GlperfSelectProblem *p)
 	int			widest = 1;
 
 	st->p = p;
+	st->min_gain = p->min_gain;
 	st->words = Max(1, bitset_words(p->ncandidates));
 	st->config = palloc0(st->words * sizeof(uint64));
 	st->banned = palloc0(st->words * sizeof(uint64));
@@ -593,6 +659,7 @@ glperf_select_state(const GlperfSelectProblem *p)
 	st->epoch = palloc0(n * sizeof(int));
 	st->more_mark = palloc0(n * sizeof(uint64));
 	st->more_ratio = palloc0(n * sizeof(double));
+	st->unknown = palloc(n * sizeof(GlperfUnknown));
 	st->masks_allocated = st->keys_allocated = 1024;
 	st->masks = palloc(sizeof(uint64) * st->masks_allocated);
 	st->keys = palloc(sizeof(uint64) * st->keys_allocated);

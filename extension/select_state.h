@@ -37,7 +37,19 @@ typedef struct GlperfMove
 	int			nmembers;
 	GlperfTouch *touches;
 	int			ntouches;
+
+	/* where a change for its sake was tried in vain: glperf_select_news() */
+	uint64		tried;
+	double		tried_bytes;
+	int			tried_count;
 } GlperfMove;
+
+/* A touch that it is not known of what it saves, and the most it can. */
+typedef struct GlperfUnknown
+{
+	int			touch;
+	double		most;
+} GlperfUnknown;
 
 /* A remembered ratio. */
 typedef struct GlperfMemo
@@ -55,6 +67,7 @@ typedef struct GlperfSelectState
 	const GlperfSelectProblem *p;
 	int			words;			/* of a set of candidates */
 	double		total_weight;
+	double		min_gain;		/* what each member has to save */
 	bool		stopped;
 
 	/* the set, and what is known of it */
@@ -98,6 +111,7 @@ typedef struct GlperfSelectState
 	int			keys_allocated;
 	uint64	   *key;			/* scratch: one statement's part */
 	uint64	   *scratch;		/* scratch: a set of candidates */
+	GlperfUnknown *unknown;		/* scratch: touches of one move */
 } GlperfSelectState;
 
 /* The empty set; never freed but with its memory context. */
@@ -130,9 +144,10 @@ extern bool glperf_select_conflicts(const GlperfSelectState *st, int c,
 
 /*
  * Gain of adding a move, upkeep taken off; GLPERF_FORBIDDEN when a statement
- * would regress too much.
+ * would regress too much.  When it is less than least, anything less than that.
  */
-extern double glperf_select_add_gain(GlperfSelectState *st, GlperfMove *move);
+extern double glperf_select_add_gain(GlperfSelectState *st, GlperfMove *move,
+									 double least);
 
 /*
  * No less than glperf_select_add_gain(), as far as estimates go that were made
@@ -140,6 +155,12 @@ extern double glperf_select_add_gain(GlperfSelectState *st, GlperfMove *move);
  */
 extern double glperf_select_most_gain(const GlperfSelectState *st,
 									  const GlperfMove *move);
+
+/*
+ * Has anything changed for a move since this was last asked of it: what is
+ * known of its statements under the set, or the room that is left?
+ */
+extern bool glperf_select_news(GlperfSelectState *st, GlperfMove *move);
 
 /*
  * Note that from now on the set is part of what it is now, which bounds what
