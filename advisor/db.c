@@ -250,6 +250,44 @@ try_connect(const AdvisorOptions *opts, const char *password)
 	return PQconnectdbParams(keywords, values, true);
 }
 
+/* A message without hosts that may be more than that. */
+static char *
+hide_hosts(char *message, const char *hosts)
+{
+	while (*hosts)
+	{
+		size_t		len = strcspn(hosts, ",");
+		char	   *host = pnstrdup(hosts, len);
+
+		/* directories and addresses are of other characters, too */
+		if (host[0] != '/' && host[strspn(host, "0123456789abcdef:.")] != '\0')
+			message = text_hide_name(message, host);
+		hosts += len + (hosts[len] == ',');
+	}
+	return message;
+}
+
+/* See db.h. */
+char *
+db_connection_error(PGconn *conn)
+{
+	PQconninfoOption *options = conn ? PQconninfo(conn) : NULL;
+	char	   *message = conn ? PQerrorMessage(conn) : "out of memory";
+
+	for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+	{
+		if (o->val == NULL)
+			continue;
+		if (strcmp(o->keyword, "host") == 0)
+			message = hide_hosts(message, o->val);
+		else if (strcmp(o->keyword, "user") == 0 ||
+				 strcmp(o->keyword, "dbname") == 0)
+			message = text_hide_name(message, o->val);
+	}
+	PQconninfoFree(options);
+	return message;
+}
+
 /* Connect, and let signals cancel what is running. */
 void
 db_connect(const AdvisorOptions *opts)
@@ -270,7 +308,7 @@ db_connect(const AdvisorOptions *opts)
 	}
 	if (db_conn == NULL || PQstatus(db_conn) == CONNECTION_BAD)
 	{
-		pg_log_error("%s", db_conn ? PQerrorMessage(db_conn) : "out of memory");
+		pg_log_error("%s", db_connection_error(db_conn));
 		options_exit_failure();
 	}
 	/* a server without an encoding would refuse to send what isn't UTF-8 */

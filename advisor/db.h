@@ -43,6 +43,14 @@ typedef struct StepState
 extern void db_connect(const AdvisorOptions *opts);
 extern void db_disconnect(void);
 
+/*
+ * db_connection_error -- why a connection of libpq failed, for people
+ *
+ * Without the names that it was asked for where they may hold a password.
+ */
+struct pg_conn;
+extern char *db_connection_error(struct pg_conn *conn);
+
 /* db_handshake -- is this an extension that we can talk to, and where? */
 extern void db_handshake(const AdvisorOptions *opts, ServerFacts *server);
 

@@ -202,7 +202,7 @@ db_replica(const AdvisorOptions *opts, Advice *advice, const char *conninfo,
 	if (PQstatus(conn) != CONNECTION_OK)
 	{
 		pg_log_warning("could not connect to %s: %s", name,
-					   text_clean(PQerrorMessage(conn)));
+					   text_clean(db_connection_error(conn)));
 		PQfinish(conn);
 		return false;
 	}

@@ -502,6 +502,27 @@ check_combinations(const AdvisorOptions *opts, bool dry_run)
 	}
 }
 
+/*
+ * End a bad option: the message of getopt_long() would show what stands behind
+ * an equals sign, as in --passwort=secret.
+ */
+static void
+refuse_option(int c, char *arg, const struct option *known)
+{
+	while (known->name != NULL && known->val != optopt)
+		known++;
+	if (optopt == 0)
+		pg_log_error("unrecognized option \"%.*s\"",
+					 (int) strcspn(arg, "="), arg);
+	else if (known->name == NULL)
+		pg_log_error("unrecognized option \"-%c\"", optopt);
+	else if (c == ':')
+		pg_log_error("option --%s needs a value", known->name);
+	else
+		pg_log_error("option --%s takes no value", known->name);
+	usage_exit();
+}
+
 /* Read the command line. */
 void
 options_parse(AdvisorOptions *opts, int argc, char *argv[])
@@ -555,18 +576,18 @@ options_parse(AdvisorOptions *opts, int argc, char *argv[])
 	{
 		command = opts->command = argv[1][0] == 'c' ? COMMAND_CHECK :
 			COMMAND_VERIFY;
-		argv[1] = argv[0];		/* it names us in messages of getopt_long */
 		argc--;
 		argv++;
 	}
 
-	while ((c = getopt_long(argc, argv, "d:h:p:U:wWo:qvV", long_options,
+	/* the first colon keeps it from saying anything by itself */
+	while ((c = getopt_long(argc, argv, ":d:h:p:U:wWo:qvV", long_options,
 							NULL)) != -1)
 	{
 		if (c == OPT_DRY_RUN)
 			dry_run = true;
 		else if (!store_option(opts, c, optarg))
-			usage_exit();		/* getopt_long already said why */
+			refuse_option(c, argv[optind - 1], long_options);
 	}
 
 	/* Not echoed, as it could be a connection string. */

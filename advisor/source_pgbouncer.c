@@ -319,7 +319,7 @@ source_pgbouncer(const AdvisorOptions *opts, Check *check)
 	console = connect_console(opts->pgbouncer);
 	if (console == NULL || PQstatus(console) != CONNECTION_OK)
 	{
-		why = console ? text_clean(PQerrorMessage(console)) : "out of memory";
+		why = text_clean(db_connection_error(console));
 		add_unknown(check, "admin console", psprintf("cannot connect: %s", why),
 					connect_remedy(why));
 		PQfinish(console);

@@ -273,6 +273,35 @@ text_count(int64 n)
 
 /* See text.h. */
 char *
+text_hide_name(const char *message, const char *name)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_$";
+	size_t		start = Min(strlen(name), 8);
+	char	   *result = pg_strdup("");
+	const char *from = message;
+
+	if (name[strspn(name, plain)] == '\0')
+		return pg_strdup(message);
+	for (const char *s = message; *s;)
+	{
+		size_t		len = 0;
+
+		if (strncmp(s, name, start) != 0)
+		{
+			s++;
+			continue;
+		}
+		while (name[len] != '\0' && s[len] == name[len])
+			len++;
+		result = psprintf("%s%.*s...", result, (int) (s - from), from);
+		from = s += len;
+	}
+	return psprintf("%s%s", result, from);
+}
+
+/* See text.h. */
+char *
 text_replace(const char *s, const char *from, const char *to)
 {
 	char	   *result = pg_strdup("");

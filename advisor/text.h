@@ -51,6 +51,15 @@ extern char *text_fit(const char *s, int width);
  */
 extern void text_hide_literals(char *query);
 
+/*
+ * text_hide_name -- a message without a name that may hold a password
+ *
+ * Messages about a failed connection quote the names it was asked for, such as
+ * "role:secret" or "db password secret".  One of letters, digits and .-_$ alone
+ * stays; others become "...", also where the server has cut them short.
+ */
+extern char *text_hide_name(const char *message, const char *name);
+
 /* text_replace -- a copy with every from in it replaced by to */
 extern char *text_replace(const char *s, const char *from, const char *to);
 

@@ -123,6 +123,26 @@ for my $dbname (
 {
 	never_shows('malformed', advisor($node, "--dbname=$dbname"), 4);
 }
+# names that the server, or libpq, quotes when it refuses them
+for my $odd ("advisor:$secret", "advisor password:$secret", "advisor/$secret",
+	"advisor:$secret\@localhost/postgres", "advisor password=$secret")
+{
+	never_shows('as part of a role', advisor($node, "--username=$odd"), 1);
+	never_shows('as part of a host', advisor($node, "--host=$odd"), $odd =~ /=/ ? 4 : 1);
+	never_shows('as part of a database', advisor($node, "--dbname=$odd"), $odd =~ /=/ ? 4 : 1);
+	never_shows('as part of a connection string', advisor($node, "--dbname=user='$odd'"), 1);
+	never_shows('as part of one for a standby', advisor($node, "--replica=dbname='$odd'"), 3);
+	never_shows('as part of one for PgBouncer',
+		advisor($node, 'check', '--area=pgbouncer', "--pgbouncer=user='$odd' port=1"), 3);
+}
+$run = advisor($node, '--username=advisor: a name longer than the server will have it, ' . $secret x 3);
+never_shows('as part of a long one', $run, 1);
+like($run->{err}, qr/user|role/, '... but it says that it is about the role');
+# options that do not exist, or take no value
+for my $wrong ("--passwort=$secret", "--password=$secret", "--p=$secret", "-p$secret", "-x$secret", "--db=password=$secret")
+{
+	never_shows("as $wrong", advisor($node, $wrong), 4);
+}
 never_shows('as an argument', advisor($node, "password=$secret"), 4);
 never_shows('as a host', advisor($node, "--host=postgresql://advisor:$secret\@localhost/postgres"), 4);
 never_shows('as a port', advisor($node, "--port=5432 password=$secret"), 4);

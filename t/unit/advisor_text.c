@@ -147,6 +147,14 @@ main(void)
 	is(hidden("DO $tag$secret$tag$"), "DO ...", "dollar quotes with a tag");
 	is(hidden("x '"), "x .", "no room for more");
 	is(hidden(""), "", "nothing to hide");
+	is(text_hide_name("role \"a.b-c_1$\" is missing", "a.b-c_1$"),
+	   "role \"a.b-c_1$\" is missing", "a plain name stays");
+	is(text_hide_name("\"a:b\", and \"a:b\"", "a:b"), "\"...\", and \"...\"",
+	   "others do not");
+	is(text_hide_name("\"db password secr\"!", "db password secret"), "\"...\"!",
+	   "nor when they are cut short");
+	is(text_hide_name("role \"a\"", "a:b"), "role \"a\"", "other names stay");
+	is(text_hide_name("nobody", ""), "nobody", "no name");
 
 	/* numbers */
 	is(text_ms(0), "0 ms", "0 ms");
