@@ -3,6 +3,8 @@
 \set SHOW_CONTEXT never
 CREATE SCHEMA memory_test;
 SET search_path = memory_test, public;
+-- statements of other tests name other tables t
+SELECT pg_stat_statements_reset() IS NOT NULL AS reset;
 CREATE TABLE t (a int, b int, "odd ""name" int);
 CREATE ROLE glperf_memory_reader IN ROLE pg_monitor;
 

@@ -129,16 +129,15 @@ CREATE FUNCTION index_files(schema_name text, index_name text) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT string_agg(format('%s:%s', p.relid::oid,
-						 pg_relation_filenode(p.relid)), ' ' ORDER BY p.relid)
+SELECT string_agg(format('%s:%s', l.relid, pg_relation_filenode(l.relid)), ' '
+				  ORDER BY l.relid)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL (
-	SELECT c.oid AS relid WHERE c.relkind = 'i'
-	UNION ALL
-	SELECT t.relid FROM pg_partition_tree(c.oid) t
-	WHERE c.relkind = 'I' AND t.isleaf) p
-WHERE n.nspname = $1 AND c.relname = $2
+-- no rows for what is no part of a tree
+LEFT JOIN LATERAL pg_partition_tree(c.oid) t ON true
+CROSS JOIN LATERAL (SELECT coalesce(t.relid, c.oid) AS relid) l
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('i', 'I')
+	AND t.isleaf IS NOT FALSE
 $$;
 COMMENT ON FUNCTION index_files(text, text) IS
 'Which files hold an index, of all partitions if it has some; NULL when it does not exist. Only to be compared: every way of rebuilding an index gives it another file, and REINDEX CONCURRENTLY another OID, too.';
@@ -287,15 +286,12 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT jsonb_build_array(
-	coalesce(sum(pg_stat_get_tuples_updated(p.relid)), 0),
-	coalesce(sum(pg_stat_get_tuples_hot_updated(p.relid)), 0))
+	coalesce(sum(pg_stat_get_tuples_updated(l.relid)), 0),
+	coalesce(sum(pg_stat_get_tuples_hot_updated(l.relid)), 0))
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL (
-	SELECT c.oid AS relid WHERE c.relkind <> 'p'
-	UNION ALL
-	SELECT t.relid FROM pg_partition_tree(c.oid) t
-	WHERE c.relkind = 'p' AND t.isleaf) p
+LEFT JOIN LATERAL pg_partition_tree(c.oid) t ON true
+CROSS JOIN LATERAL (SELECT coalesce(t.relid, c.oid) AS relid) l
 WHERE n.nspname = $1 AND c.relname = $2
 $$;
 COMMENT ON FUNCTION table_updates(text, text) IS

@@ -274,14 +274,10 @@ WITH rec AS MATERIALIZED (
 			CASE r.action WHEN 'reindex' THEN 'create' ELSE r.action END,
 			r.schema_name, r.table_name, r.index_name) AS in_place,
 		CASE WHEN r.action IN ('create', 'replace', 'merge') THEN (
-			SELECT sum(pg_stat_get_numscans(p.relid))::int8
+			SELECT sum(pg_stat_get_numscans(coalesce(t.relid, c.oid)))::int8
 			FROM pg_class c
 			JOIN pg_namespace n ON n.oid = c.relnamespace
-			CROSS JOIN LATERAL (
-				SELECT c.oid AS relid
-				UNION
-				SELECT t.relid FROM pg_partition_tree(c.oid) t
-				WHERE c.relkind = 'I') p
+			LEFT JOIN LATERAL pg_partition_tree(c.oid) t ON true
 			WHERE n.nspname = r.schema_name AND c.relname = r.index_name)
 		END AS scans,
 		coalesce(glperf.counters_since() > r.applied_at, false) AS reset
