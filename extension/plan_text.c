@@ -186,11 +186,11 @@ scan_index(Plan *plan)
 static char *
 index_name(PlanWalk *walk, Oid index)
 {
-	int			i = glperf_whatif_index_number(walk->whatif, index);
+	const GlperfIndexDef *def = glperf_whatif_definition(walk->whatif, index);
 	char	   *name;
 
-	if (i >= 0)
-		return walk->whatif->defs[i]->name;
+	if (def)
+		return def->name;
 	name = get_rel_name(index);
 	return name ? name : psprintf("%u", index);
 }

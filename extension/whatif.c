@@ -71,6 +71,14 @@ glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index)
 	return (int) (WHATIF_FIRST_OID - index);
 }
 
+const GlperfIndexDef *
+glperf_whatif_definition(const GlperfWhatif *whatif, Oid index)
+{
+	int			number = glperf_whatif_index_number(whatif, index);
+
+	return number < 0 ? NULL : whatif->defs[number];
+}
+
 int
 glperf_whatif_next(const GlperfWhatif *whatif, int i)
 {

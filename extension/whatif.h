@@ -121,6 +121,10 @@ extern List *glperf_whatif_reveal(PlannerInfo *root, RelOptInfo *rel);
 /* Position in defs[] of a made-up index's OID, or -1 for a real one. */
 extern int	glperf_whatif_index_number(const GlperfWhatif *whatif, Oid index);
 
+/* Definition of a made-up index by its OID, NULL for a real one. */
+extern const GlperfIndexDef *glperf_whatif_definition(const GlperfWhatif *whatif,
+													  Oid index);
+
 /* The table behind one of whatif's rels, or InvalidOid. */
 extern Oid	glperf_whatif_table(const GlperfWhatif *whatif, RelOptInfo *rel);
 

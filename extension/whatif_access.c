@@ -236,10 +236,9 @@ glperf_gin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 				Cost *startup, Cost *total, Selectivity *selectivity,
 				double *correlation, double *pages)
 {
-	const GlperfWhatif *whatif = glperf_whatif_active();
 	IndexOptInfo *index = path->indexinfo;
-	int			number = glperf_whatif_index_number(whatif, index->indexoid);
-	const GlperfIndexDef *def;
+	const GlperfIndexDef *def =
+	glperf_whatif_definition(glperf_whatif_active(), index->indexoid);
 	SearchKeys	keys = {.scans = 1};
 	GinLayout	guess;
 	GinLayout	real;
@@ -249,10 +248,8 @@ glperf_gin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 
 	gincostestimate(root, path, loop_count, startup, total, selectivity,
 					correlation, pages);
-	if (number < 0 || *total <= 0)
-		return;
-	def = whatif->defs[number];
-	if (def->gin_keys < 1 || !count_keys(root, path, &keys))
+	if (def == NULL || *total <= 0 || def->gin_keys < 1 ||
+		!count_keys(root, path, &keys))
 		return;
 	/* the access method's guess for an index without a metapage */
 	guess.entry_pages = floor(Max(10.0, index->pages) * 0.9);
@@ -309,9 +306,9 @@ glperf_brin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 				 Cost *startup, Cost *total, Selectivity *selectivity,
 				 double *correlation, double *pages)
 {
-	const GlperfWhatif *whatif = glperf_whatif_active();
 	IndexOptInfo *index = path->indexinfo;
-	int			number = glperf_whatif_index_number(whatif, index->indexoid);
+	const GlperfIndexDef *def =
+	glperf_whatif_definition(glperf_whatif_active(), index->indexoid);
 	Selectivity matching;
 	BrinLayout	guess;
 	BrinLayout	real;
@@ -320,15 +317,14 @@ glperf_brin_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 
 	brincostestimate(root, path, loop_count, startup, total, selectivity,
 					 correlation, pages);
-	if (number < 0 || whatif->defs[number]->pages_per_range == 0)
+	if (def == NULL || def->pages_per_range == 0)
 		return;
 	matching = clauselist_selectivity(root,
 									  get_quals_from_indexclauses(path->indexclauses),
 									  index->rel->relid, JOIN_INNER, NULL);
 	guess = brin_layout(index, BRIN_DEFAULT_PAGES_PER_RANGE, matching,
 						*correlation);
-	real = brin_layout(index, whatif->defs[number]->pages_per_range, matching,
-					   *correlation);
+	real = brin_layout(index, def->pages_per_range, matching, *correlation);
 	get_tablespace_page_costs(index->reltablespace, &random_page, &seq_page);
 	*selectivity = Min(1.0, real.visited / real.ranges);
 	*startup += (real.map_pages - guess.map_pages) * seq_page * loop_count;

@@ -294,14 +294,14 @@ static bool
 whatif_index_stats(PlannerInfo *root, Oid index, AttrNumber attnum,
 				   VariableStatData *vardata)
 {
-	const GlperfWhatif *whatif = glperf_whatif_active();
-	int			number = glperf_whatif_index_number(whatif, index);
+	const GlperfIndexDef *def =
+	glperf_whatif_definition(glperf_whatif_active(), index);
 	HeapTuple	stats;
 
-	if (number < 0)
+	if (def == NULL)
 		return prev_index_stats &&
 			prev_index_stats(root, index, attnum, vardata);
-	stats = stored_statistic(whatif->defs[number], attnum - 1);
+	stats = stored_statistic(def, attnum - 1);
 	if (HeapTupleIsValid(stats))
 	{
 		vardata->statsTuple = heap_copytuple(stats);
