@@ -49,10 +49,14 @@
 /* first of the OIDs given to made-up indexes; they count down from here */
 #define WHATIF_FIRST_OID	((Oid) 0xFFFFFF00)
 
+/* What planning one statement may take of memory. */
+#define MAX_PLAN_MB			1024
+
 static GlperfWhatif *active = NULL;
 
 static planner_hook_type prev_planner = NULL;
 static set_rel_pathlist_hook_type prev_set_rel_pathlist = NULL;
+static set_join_pathlist_hook_type prev_set_join_pathlist = NULL;
 static create_upper_paths_hook_type prev_create_upper_paths = NULL;
 
 /* The OID of definition number i. */
@@ -413,6 +417,26 @@ whatif_set_rel_pathlist(PlannerInfo *root, RelOptInfo *rel, Index rti,
 }
 
 /*
+ * Give up planning whose joins take too much memory: the server may not have
+ * it, and giving it back would hold up the answer to a cancel.
+ */
+static void
+whatif_set_join_pathlist(PlannerInfo *root, RelOptInfo *join,
+						 RelOptInfo *outer, RelOptInfo *inner, JoinType type,
+						 JoinPathExtraData *extra)
+{
+	if (prev_set_join_pathlist)
+		prev_set_join_pathlist(root, join, outer, inner, type, extra);
+	if (active && MemoryContextMemAllocated(CurrentMemoryContext, false) >
+		MAX_PLAN_MB * (Size) 1024 * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("planning took more than %d MB of memory",
+						MAX_PLAN_MB),
+				 errhint("Lower join_collapse_limit or from_collapse_limit, or turn geqo on.")));
+}
+
+/*
  * Planning runs functions, and those may run SQL: its plans are executed and
  * kept, so it must see the truth.  (glperf_whatif_plan() itself does not come
  * through here.)
@@ -470,6 +494,8 @@ glperf_whatif_init(void)
 #endif
 	prev_set_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = whatif_set_rel_pathlist;
+	prev_set_join_pathlist = set_join_pathlist_hook;
+	set_join_pathlist_hook = whatif_set_join_pathlist;
 	glperf_whatif_stats_init();
 }
 
