@@ -107,6 +107,58 @@ SELECT message ~ 'the declared pools may open 100020' AS said
 FROM glperf.health_pool WHERE object = 'server';
 DELETE FROM glperf.pool;
 
+-- the checks at their borders, of figures that are made up
+BEGIN;
+CREATE TABLE figures AS SELECT * FROM glperf.pool_summary WITH NO DATA;
+CREATE OR REPLACE VIEW glperf.pool_summary AS SELECT * FROM figures;
+INSERT INTO figures SELECT f.* FROM (VALUES
+	('full', '{"open": 10}'),
+	('overflow 1', '{"open": 11, "overflow_in_use": 1}'),
+	('overflow 3', '{"open": 13, "overflow_in_use": 3}'),
+	('overflow 4, used up', '{"open": 14, "overflow_in_use": 4}'),
+	('overflow 5, too many', '{"open": 15, "overflow_in_use": 5}'),
+	('no overflow allowed', '{"open": 10, "overflow_limit": 0, "hard_limit": 10}'),
+	('no overflow allowed, and some', '{"open": 11, "overflow_in_use": 1, "overflow_limit": 0, "hard_limit": 10}'),
+	('undeclared', '{"declared": false}'),
+	('undeclared, overflow', '{"declared": false, "open": 11, "overflow_in_use": 1}'),
+	('idle 50 %', '{"open": 10, "idle": 5}'),
+	('idle 60 %', '{"open": 10, "idle": 6}'),
+	('idle 75 %', '{"open": 8, "idle": 6}'),
+	('idle 80 %', '{"open": 5, "idle": 4}'),
+	('idle, not half open', '{"open": 4, "idle": 4}'),
+	('idle, one each', '{"open": 2, "idle": 2, "size_limit": 2}'),
+	('idle, more than one each', '{"open": 3, "idle": 3, "size_limit": 4}'),
+	('closed', '{"open": 0, "sessions": 15, "window_s": 1801, "mean_session_s": 1}'),
+	('used at recycle + timeout', '{"oldest_use_s": 1810}'),
+	('used later', '{"oldest_use_s": 1811, "used_past_recycle": 1}'),
+	('used at twice that', '{"oldest_use_s": 3610, "used_past_recycle": 1}'),
+	('used much later', '{"oldest_use_s": 3611, "used_past_recycle": 1}'),
+	('never recycled', '{"oldest_use_s": 1e6, "pool_recycle_s": null}'),
+	('held as long as others wait', '{"oldest_idle_in_transaction_s": 10}'),
+	('held longer', '{"oldest_idle_in_transaction_s": 10.5, "idle_in_transaction": 1}'),
+	('held as long as it may live', '{"oldest_idle_in_transaction_s": 1800}'),
+	('held for longer than that', '{"oldest_idle_in_transaction_s": 1801}'),
+	('anew', '{"sessions": 15, "window_s": 1801, "mean_session_s": 9.9}'),
+	('anew, by few', '{"sessions": 14, "window_s": 1801, "mean_session_s": 9.9}'),
+	('anew, not for long', '{"sessions": 15, "window_s": 1800, "mean_session_s": 9.9}'),
+	('anew, but used', '{"sessions": 15, "window_s": 1801, "mean_session_s": 10}'),
+	('anew, undeclared', '{"sessions": 15, "window_s": 1801, "mean_session_s": 1, "declared": false}')
+) c(name, over), jsonb_populate_record(NULL::figures, '{"declared": true, "instances": 2,
+	"size_limit": 10, "hard_limit": 14, "overflow_limit": 4, "pool_timeout_s": 10, "pool_recycle_s": 1800,
+	"open": 5, "in_use": 5, "idle": 0, "idle_in_transaction": 0, "used_past_recycle": 0,
+	"hosts": 1, "databases": "shop", "overflow_in_use": 0}'::jsonb || over::jsonb
+	|| jsonb_build_object('pool', name)) f;
+SELECT pool, check_id, status, warning, critical, reason FROM glperf.pool_checks
+WHERE status <> 'ok' ORDER BY pool COLLATE "C", check_id;
+SELECT pool, left(remedy, 40) AS remedy FROM glperf.pool_checks
+WHERE check_id = 'pool_overflow' AND status <> 'ok' ORDER BY pool COLLATE "C";
+SELECT verdict, status, string_agg(pool, '; ' ORDER BY pool COLLATE "C") AS pools
+FROM glperf.pool_conformance GROUP BY 1, 2 ORDER BY 1, 2;
+-- the health page has a row for each, with what is wrong first
+SELECT check_id, status, count(*) FROM glperf.health_pool
+WHERE object IN (SELECT pool FROM figures) GROUP BY 1, 2 ORDER BY 1, 2;
+ROLLBACK;
+
 -- the shape is the health page's
 SELECT attname, atttypid::regtype FROM pg_attribute
 WHERE attrelid = 'glperf.health_pool'::regclass AND attnum > 0

@@ -168,7 +168,7 @@ foreach my $stage (map { my $after = $_; map { [ $_, $after ] } qw(endless many 
 		last if $best < 100;
 	}
 	next if !defined $best;
-	note "$stage->[0], cancelled after $stage->[1] ms: answered within $best ms of processor time";
+	note "$stage->[0], cancelled after $stage->[1] ms: answered within " . sprintf("%.1f", $best) . " ms of processor time";
 	$cancelled++;
 	$slowest = max($slowest, $best);
 }
