@@ -340,6 +340,22 @@ mark_relevant(GlperfAdvice *advice)
 	}
 }
 
+/* Why a statement that indexes could serve goes without. */
+static char *
+passed_over(GlperfAdvice *advice, int s)
+{
+	GlperfAdviceStatement *statement = &advice->statements[s];
+	double		ratio = glperf_advise_ratio(advice, s, statement->relevant);
+
+	if (ratio > GLPERF_TRUSTED_RATIO)
+		return "no index would make it at least 10 % cheaper";
+	if (statement->weight * (1 - ratio) <
+		advice->total_weight * advice->options.min_benefit_pct / 100)
+		return psprintf("an index would help, but save less than %g %% of the workload's time (min_benefit_pct)",
+						advice->options.min_benefit_pct);
+	return "an index would help, but not enough for its size and upkeep";
+}
+
 /* What became of each statement. */
 static void
 conclude(GlperfAdvice *advice)
@@ -373,17 +389,16 @@ conclude(GlperfAdvice *advice)
 		else if (!statement->planned[0].harvest.big &&
 				 statement->planned[0].harvest.catalog)
 			statement->reason = "reads system catalogs, whose indexes are fixed";
+		else if (!statement->planned[0].harvest.reads)
+			statement->reason = "reads no table";
 		else if (!statement->planned[0].harvest.big)
 			statement->reason = "reads no table that is big enough for an index to matter";
 		else if (statement->planned[0].harvest.tables == NIL)
 			statement->reason = "has no condition, join or order that an index could serve";
 		else if (bitset_empty(statement->relevant, words))
 			statement->reason = "the existing indexes serve it as well as any new one could";
-		else if (glperf_advise_ratio(advice, s, statement->relevant) <=
-				 GLPERF_TRUSTED_RATIO)
-			statement->reason = "an index would help, but not enough for its size and upkeep";
 		else
-			statement->reason = "no index would make it at least 10 % cheaper";
+			statement->reason = passed_over(advice, s);
 	}
 }
 

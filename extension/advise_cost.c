@@ -378,7 +378,9 @@ mark_supported(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 			for (int o = 0; o < statement->nplanned; o++)
 				if (!list_member_int(statement->planned[o].harvest.proposed, c))
 					everywhere = false;
-			if (!glperf_workload_constants(statement->item))
+			/* what holds for any value does not rest on samples of them */
+			if (glperf_has_value((Node *) advice->candidates.items[c].def->pred) &&
+				!glperf_workload_constants(statement->item))
 				everywhere = false;
 			if (everywhere || advice->candidates.items[c].def->pred == NIL)
 				advice->candidates.items[c].supported = true;

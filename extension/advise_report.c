@@ -180,8 +180,8 @@ give_reasons(GlperfAdvice *advice, GlperfRecommendation *rec)
 										100 * def->tuples / def->rows : 0));
 	if (top >= 0 && advice->statements[top].item->instances[0].generic)
 		rec->reasons = lappend(rec->reasons,
-							   "that statement runs generic plans, so it was planned without the values of its parameters");
-	if (def->pred && top >= 0)
+							   "that statement runs generic plans, so its plan may not depend on the values of its parameters");
+	if (glperf_has_value((Node *) def->pred) && top >= 0)
 		rec->reasons = lappend(rec->reasons,
 							   psprintf("its constant %s",
 										glperf_workload_constants_basis(advice->statements[top].item)));

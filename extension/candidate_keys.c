@@ -33,9 +33,7 @@
 
 #include "trees.h"
 
-/* A partial index must leave out at least this share of the table. */
-#define PREDICATE_MAX_SELECTIVITY	0.2
-/* and its column must be a category: at most this many values. */
+/* The column of a partial index's condition: at most this many values. */
 #define PREDICATE_MAX_DISTINCT		100.0
 
 /* Number of distinct values of a column; a tenth of the rows if unknown. */
@@ -64,9 +62,8 @@ column_distinct(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	return distinct;
 }
 
-/* A copy of a clause of relation varno with Vars of varno 1. */
-static Node *
-to_varno_one(Node *node, Index varno)
+Node *
+glperf_to_varno_one(Node *node, Index varno)
 {
 	node = copyObject(node);
 	if (varno != 1)
@@ -99,7 +96,7 @@ glperf_match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid, Node *node,
 		glperf_has_param(node) || contain_agg_clause(node) ||
 		contain_window_function(node))
 		return false;
-	key->expr = to_varno_one(node, rel->relid);
+	key->expr = glperf_to_varno_one(node, rel->relid);
 	key->distinct = column_distinct(root, rel, relid, 0);
 	return true;
 }
@@ -250,6 +247,7 @@ take_null_test(PlannerInfo *root, RelOptInfo *rel, NullTest *test,
 		!glperf_match_key(root, rel, keys->relid, (Node *) test->arg, &key))
 		return false;
 	*attnum = key.attnum;
+	key.is_null = true;
 	if (test->nulltesttype == IS_NULL)
 		add_key(keys->eq, &keys->neq, &key);
 	return true;
@@ -269,59 +267,6 @@ boolean_column(RelOptInfo *rel, Node *node)
 	return InvalidAttrNumber;
 }
 
-/*
- * Columns that a scan of rel must deliver or test, but for the conditions
- * seen_to; NULL if not plain ones.
- */
-static Bitmapset *
-needed_columns(RelOptInfo *rel, const List *seen_to)
-{
-	Bitmapset  *offsets = NULL;
-	Bitmapset  *needed = NULL;
-	ListCell   *lc;
-	int			i = -1;
-
-	for (AttrNumber attno = rel->min_attr; attno <= rel->max_attr; attno++)
-		if (!bms_is_empty(rel->attr_needed[attno - rel->min_attr]))
-			offsets = bms_add_member(offsets, attno -
-									 FirstLowInvalidHeapAttributeNumber);
-	foreach(lc, rel->baserestrictinfo)
-	{
-		Node	   *clause = (Node *) ((RestrictInfo *) lfirst(lc))->clause;
-
-		if (!list_member_ptr(seen_to, clause))
-			pull_varattnos(clause, rel->relid, &offsets);
-	}
-	while ((i = bms_next_member(offsets, i)) >= 0)
-	{
-		AttrNumber	attnum = i + FirstLowInvalidHeapAttributeNumber;
-
-		if (attnum <= 0)
-			return NULL;
-		needed = bms_add_member(needed, attnum);
-	}
-	return needed;
-}
-
-/*
- * Add the predicate that all of these conditions hold.  The planner knows
- * that of a partial index's rows, and does not test them again.
- */
-static GlperfPredicate *
-add_predicate(PlannerInfo *root, RelOptInfo *rel, List *clauses,
-			  double selectivity, GlperfRelKeys *keys)
-{
-	GlperfPredicate *pred = &keys->preds[keys->npreds++];
-
-	memset(pred, 0, sizeof(GlperfPredicate));
-	pred->clause = to_varno_one((Node *) make_ands_explicit(clauses),
-								rel->relid);
-	pred->selectivity = selectivity;
-	if (root->parse->resultRelation == 0)
-		pred->needed = needed_columns(rel, clauses);
-	return pred;
-}
-
 /* Keep a clause as a predicate if a partial index on it makes sense. */
 static void
 take_predicate(PlannerInfo *root, RelOptInfo *rel, Node *clause,
@@ -339,100 +284,31 @@ take_predicate(PlannerInfo *root, RelOptInfo *rel, Node *clause,
 		return;
 	selectivity = clause_selectivity(root, clause, rel->relid, JOIN_INNER,
 									 NULL);
-	if (selectivity > PREDICATE_MAX_SELECTIVITY)
+	if (selectivity > GLPERF_PARTIAL_SHARE)
 		return;
-	add_predicate(root, rel, list_make1(clause), selectivity, keys)->attnum =
+	glperf_add_predicate(root, rel, list_make1(clause), selectivity, keys)->attnum =
 		attnum;
 }
 
-/* Walker: does an expression hold a constant, or a value not of the row? */
-static bool
-has_value(Node *node, void *context)
+/* Column of column <> value, or of column NOT IN (values); else 0. */
+static AttrNumber
+excluded_column(PlannerInfo *root, RelOptInfo *rel, Oid relid, Oid opno,
+				List *args)
 {
-	if (node == NULL)
-		return false;
-	if (IsA(node, Const) || IsA(node, Param) || IsA(node, SubPlan))
-		return true;
-	return expression_tree_walker(node, has_value, context);
-}
+	GlperfKey	key;
+	Oid			opclass;
 
-/*
- * Conditions between a table's own columns (shipped < promised) hold no value
- * that could be another one next time: together they make a partial index.
- */
-static void
-take_own_predicate(PlannerInfo *root, RelOptInfo *rel, GlperfRelKeys *keys)
-{
-	List	   *own = NIL;
-	ListCell   *lc;
-	double		selectivity;
-
-	foreach(lc, rel->baserestrictinfo)
-	{
-		Node	   *clause = (Node *) ((RestrictInfo *) lfirst(lc))->clause;
-
-		if (IsA(clause, OpExpr) && !has_value(clause, NULL) &&
-			bms_equal(pull_varnos(root, clause), rel->relids) &&
-			!contain_mutable_functions(clause))
-			own = lappend(own, clause);
-	}
-	if (own == NIL || keys->npreds >= GLPERF_KEYS)
-		return;
-	selectivity = clauselist_selectivity(root, own, rel->relid, JOIN_INNER,
-										 NULL);
-	if (selectivity > PREDICATE_MAX_SELECTIVITY)
-		return;
-	(void) add_predicate(root, rel, own, selectivity, keys);
-}
-
-/* Does a condition throw away what a constant pattern matches? */
-static bool
-excludes_by_pattern(PlannerInfo *root, RelOptInfo *rel, Node *clause)
-{
-	OpExpr	   *op = (OpExpr *) clause;
-
-	if (!IsA(clause, OpExpr) || list_length(op->args) != 2 ||
-		!IsA(lsecond(op->args), Const) ||
-		!bms_equal(pull_varnos(root, clause), rel->relids) ||
-		contain_mutable_functions(clause))
-		return false;
-	switch (get_oprrest(op->opno))
-	{
-		case F_NLIKESEL:
-		case F_ICNLIKESEL:
-		case F_REGEXNESEL:
-		case F_ICREGEXNESEL:
-			return true;
-		default:
-			return false;
-	}
-}
-
-/*
- * Rows that never count (comment NOT LIKE '%test%') are told by a pattern that
- * is part of the application, unlike one that somebody searches for.  No index
- * finds the others; one without them saves testing each, and reading the text.
- */
-static void
-take_exclusions(PlannerInfo *root, RelOptInfo *rel, GlperfRelKeys *keys)
-{
-	List	   *excluding = NIL;
-	ListCell   *lc;
-	double		selectivity;
-
-	foreach(lc, rel->baserestrictinfo)
-	{
-		Node	   *clause = (Node *) ((RestrictInfo *) lfirst(lc))->clause;
-
-		if (excludes_by_pattern(root, rel, clause))
-			excluding = lappend(excluding, clause);
-	}
-	if (excluding == NIL || keys->npreds >= GLPERF_KEYS)
-		return;
-	selectivity = clauselist_selectivity(root, excluding, rel->relid,
-										 JOIN_INNER, NULL);
-	add_predicate(root, rel, excluding, selectivity, keys)->excludes =
-		selectivity > PREDICATE_MAX_SELECTIVITY;
+	if (list_length(args) != 2 ||
+		!glperf_match_key(root, rel, relid, linitial(args), &key) ||
+		!OidIsValid(get_negator(opno)))
+		return InvalidAttrNumber;
+	opclass = GetDefaultOpClass(glperf_key_type(linitial(args)), BTREE_AM_OID);
+	if (!OidIsValid(opclass) ||
+		get_op_opfamily_strategy(get_negator(opno),
+								 get_opclass_family(opclass)) !=
+		BTEqualStrategyNumber)
+		return InvalidAttrNumber;
+	return key.attnum;
 }
 
 /* Sort one condition on rel into keys. */
@@ -448,15 +324,22 @@ take_clause(PlannerInfo *root, RelOptInfo *rel, Node *clause,
 	{
 		int			neq = keys->neq;
 
-		if (take_op(root, rel, (OpExpr *) clause, keys, &attnum) &&
-			keys->neq > neq)
-			take_predicate(root, rel, clause, attnum, true, keys);
+		if (!take_op(root, rel, (OpExpr *) clause, keys, &attnum))
+			attnum = excluded_column(root, rel, keys->relid,
+									 ((OpExpr *) clause)->opno,
+									 ((OpExpr *) clause)->args);
+		else if (keys->neq == neq)
+			attnum = InvalidAttrNumber;
+		take_predicate(root, rel, clause, attnum, true, keys);
 	}
 	else if (IsA(clause, ScalarArrayOpExpr))
 	{
-		if (take_array_op(root, rel, (ScalarArrayOpExpr *) clause, keys,
-						  &attnum))
-			take_predicate(root, rel, clause, attnum, true, keys);
+		ScalarArrayOpExpr *op = (ScalarArrayOpExpr *) clause;
+
+		if (!take_array_op(root, rel, op, keys, &attnum))
+			attnum = op->useOr ? InvalidAttrNumber :
+				excluded_column(root, rel, keys->relid, op->opno, op->args);
+		take_predicate(root, rel, clause, attnum, true, keys);
 	}
 	else if (IsA(clause, NullTest))
 	{
@@ -586,12 +469,9 @@ glperf_rel_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	keys->relid = relid;
 	foreach(lc, rel->baserestrictinfo)
 		take_clause(root, rel, (Node *) lfirst(lc), keys);
-	take_own_predicate(root, rel, keys);
-	take_exclusions(root, rel, keys);
 	take_joins(root, rel, keys);
+	glperf_rel_predicates(root, rel, keys);
 	take_order(root, rel, keys);
-	if (root->parse->resultRelation == 0)
-		keys->needed = needed_columns(rel, NIL);
 	return keys->neq + keys->nin + keys->nrange + keys->njoin +
 		keys->norder + keys->npreds > 0;
 }

@@ -72,8 +72,8 @@ find_candidate(const GlperfCandidates *set, const GlperfIndexDef *def)
 
 /* Add def, a throw-away definition, to the set and to what was proposed. */
 static void
-propose(GlperfHarvest *harvest, GlperfIndexDef *def, bool ordered,
-		const char *why)
+propose_one(GlperfHarvest *harvest, const GlperfIndexDef *def, bool ordered,
+			const char *why)
 {
 	GlperfCandidates *set = harvest->set;
 	int			i = find_candidate(set, def);
@@ -116,25 +116,57 @@ propose(GlperfHarvest *harvest, GlperfIndexDef *def, bool ordered,
 	MemoryContextSwitchTo(old);
 }
 
+/* The same; with INHERITS for each of the tables that have the rows. */
+static void
+propose(GlperfHarvest *harvest, const GlperfIndexDef *def, bool ordered,
+		const char *why)
+{
+	ListCell   *lc;
+
+	if (harvest->children == NIL)
+		propose_one(harvest, def, ordered, why);
+	foreach(lc, harvest->children)
+	{
+		const GlperfIndexDef *own = lfirst_oid(lc) == def->relid ? def :
+		glperf_index_def_on_partition(def, lfirst_oid(lc));
+
+		if (own != NULL)
+			propose_one(harvest, own, ordered, why);
+	}
+}
+
 void
 glperf_candidates_propose(GlperfHarvest *harvest, GlperfIndexDef *def,
 						  const char *why)
 {
-	MemoryContext old;
-
 	propose(harvest, def, false, why);
-	old = MemoryContextSwitchTo(harvest->set->context);
-	harvest->tables = list_append_unique_oid(harvest->tables, def->relid);
-	MemoryContextSwitchTo(old);
+	glperf_candidates_note(harvest, def->relid, InvalidAttrNumber);
 }
 
 void
 glperf_candidates_note(GlperfHarvest *harvest, Oid relid, AttrNumber attnum)
 {
 	MemoryContext old = MemoryContextSwitchTo(harvest->set->context);
+	List	   *tables = list_append_unique_oid(list_copy(harvest->children),
+												relid);
+	ListCell   *lc;
 
-	harvest->columns = lappend_oid(harvest->columns, relid);
-	harvest->columns = lappend_oid(harvest->columns, (Oid) attnum);
+	/* an index on a partitioned ancestor serves as well as one on the table */
+	if (get_rel_relispartition(relid))
+		tables = list_concat(tables, get_partition_ancestors(relid));
+	foreach(lc, tables)
+	{
+		Oid			table = lfirst_oid(lc);
+
+		harvest->tables = list_append_unique_oid(harvest->tables, table);
+		if (attnum <= 0 && table != relid)
+			continue;
+		harvest->columns = lappend_oid(harvest->columns, table);
+		harvest->columns =
+			lappend_oid(harvest->columns, table == relid ? (Oid) attnum :
+						(Oid) get_attnum(table, get_attname(relid, attnum,
+															false)));
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -173,7 +205,8 @@ propose_covering(GlperfHarvest *harvest, const Bitmapset *needed,
 	double		row_width = 24;
 	int			attnum = -1;
 
-	if (needed == NULL || base->exprs != NIL)
+	/* how wide the columns of children are, their parent does not tell */
+	if (needed == NULL || base->exprs != NIL || harvest->children != NIL)
 		return;
 	for (AttrNumber a = 1; a <= rel->max_attr; a++)
 		row_width += Max(0, get_attavgwidth(base->relid, a));
@@ -299,7 +332,9 @@ emit_order(GlperfHarvest *harvest, const GlperfRelKeys *keys,
 
 	if (keys->norder == 0)
 		return;
-	push_all(&list, keys->eq, keys->neq, skip);
+	for (int i = 0; i < keys->neq; i++)
+		if (!keys->eq[i].is_null)
+			push_all(&list, &keys->eq[i], 1, skip);
 	if (list.n > 0)
 	{
 		push_all(&list, keys->order, keys->norder, 0);
@@ -393,10 +428,7 @@ generate(GlperfHarvest *harvest, GlperfRelKeys *keys, RelOptInfo *rel)
 	}
 }
 
-/*
- * Note the columns that an index of use to this statement would lead with.  An
- * index on a partitioned ancestor serves as well as one on the table.
- */
+/* Note the columns that an index of use to this statement would lead with. */
 static void
 note_columns(GlperfHarvest *harvest, const GlperfRelKeys *keys)
 {
@@ -404,29 +436,11 @@ note_columns(GlperfHarvest *harvest, const GlperfRelKeys *keys)
 	keys->order};
 	int			lengths[] = {keys->neq, keys->nin, keys->nrange, keys->njoin,
 	keys->norder};
-	List	   *ancestors = get_rel_relispartition(keys->relid) ?
-	get_partition_ancestors(keys->relid) : NIL;
-	MemoryContext old = MemoryContextSwitchTo(harvest->set->context);
-	ListCell   *lc;
 
-	harvest->tables = list_append_unique_oid(harvest->tables, keys->relid);
-	foreach(lc, ancestors)
-		harvest->tables = list_append_unique_oid(harvest->tables,
-												 lfirst_oid(lc));
+	glperf_candidates_note(harvest, keys->relid, InvalidAttrNumber);
 	for (size_t l = 0; l < lengthof(lists); l++)
 		for (int i = 0; i < lengths[l]; i++)
-		{
-			AttrNumber	attnum = lists[l][i].attnum;
-
-			glperf_candidates_note(harvest, keys->relid, attnum);
-			foreach(lc, ancestors)
-				if (attnum > 0)
-				glperf_candidates_note(harvest, lfirst_oid(lc),
-									   get_attnum(lfirst_oid(lc),
-												  get_attname(keys->relid,
-															  attnum, false)));
-		}
-	MemoryContextSwitchTo(old);
+			glperf_candidates_note(harvest, keys->relid, lists[l][i].attnum);
 }
 
 /* Is it one of our own, whose indexes come with the extension? */
@@ -452,9 +466,30 @@ note_small(GlperfHarvest *harvest, RelOptInfo *rel, RangeTblEntry *rte)
 	MemoryContextSwitchTo(old);
 }
 
+/* Tables under a parent of plain inheritance, it too, worth an index. */
+static List *
+find_children(PlannerInfo *root, RelOptInfo *rel)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, root->append_rel_list)
+	{
+		AppendRelInfo *info = lfirst_node(AppendRelInfo, lc);
+		RelOptInfo *child = root->simple_rel_array[info->child_relid];
+		RangeTblEntry *rte = planner_rt_fetch(info->child_relid, root);
+
+		if (info->parent_relid == rel->relid && child != NULL &&
+			!IS_DUMMY_REL(child) && rte->relkind == RELKIND_RELATION &&
+			child->pages >= MIN_TABLE_BLOCKS)
+			result = lappend_oid(result, rte->relid);
+	}
+	return result;
+}
+
 /* Could this table get an index that is worth anything? */
 static bool
-worth_indexing(RelOptInfo *rel, RangeTblEntry *rte)
+worth_indexing(GlperfHarvest *harvest, RelOptInfo *rel, RangeTblEntry *rte)
 {
 	if (rte->relid < FirstNormalObjectId || is_own_table(rte->relid) ||
 		isAnyTempNamespace(get_rel_namespace(rte->relid)))
@@ -463,8 +498,8 @@ worth_indexing(RelOptInfo *rel, RangeTblEntry *rte)
 		return rte->inh;
 	if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_MATVIEW)
 		return false;
-	/* parents of plain inheritance have no index over all of their children */
-	return !rte->inh && rel->pages >= MIN_TABLE_BLOCKS;
+	return rte->inh ? harvest->children != NIL :
+		rel->pages >= MIN_TABLE_BLOCKS;
 }
 
 void
@@ -478,10 +513,18 @@ glperf_candidates_harvest(void *arg, PlannerInfo *root, RelOptInfo *rel,
 	/* partitions are dealt with at the root of their tree */
 	if (rel->reloptkind != RELOPT_BASEREL)
 		return;
+	harvest->reads = true;
 	harvest->catalog |= rte->relid < FirstNormalObjectId;
 	harvest->own |= is_own_table(rte->relid);
 	harvest->temporary |= isAnyTempNamespace(get_rel_namespace(rte->relid));
-	if (!worth_indexing(rel, rte))
+
+	/*
+	 * an index on a parent of plain inheritance has none of its children's
+	 * rows
+	 */
+	harvest->children = rte->inh && rte->relkind == RELKIND_RELATION ?
+		find_children(root, rel) : NIL;
+	if (!worth_indexing(harvest, rel, rte))
 	{
 		note_small(harvest, rel, rte);
 		return;

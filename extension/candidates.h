@@ -25,16 +25,23 @@ typedef struct GlperfKey
 	Oid			collation;		/* InvalidOid for the column's own */
 	int16		option;			/* INDOPTION_ flags, for order keys */
 	double		distinct;		/* number of values, estimated */
+	bool		is_null;		/* IS NULL: found like a value, but the
+								 * planner does not know the column for
+								 * constant */
 } GlperfKey;
 
 #define GLPERF_KEYS		8
+
+/* A partial index holds at most this share of the table. */
+#define GLPERF_PARTIAL_SHARE	0.2
 
 /* A predicate that a partial index could have. */
 typedef struct GlperfPredicate
 {
 	Node	   *clause;			/* Vars with varno 1 and constants; may be an
 								 * AND */
-	AttrNumber	attnum;			/* its column; 0 when it compares several */
+	AttrNumber	attnum;			/* its column, of which rows have one value or
+								 * few; 0 when keys of it are of use */
 	double		selectivity;
 	Bitmapset  *needed;			/* columns read beside it, as in GlperfRelKeys */
 	bool		excludes;		/* keeps most rows: only worth it where the
@@ -79,6 +86,28 @@ extern void glperf_key_set_collation(GlperfKey *key, Node *operand,
 extern bool glperf_rel_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 							GlperfRelKeys *keys);
 
+/* A copy of a clause of relation varno with Vars of varno 1. */
+extern Node *glperf_to_varno_one(Node *node, Index varno);
+
+/*
+ * Add the predicate that all of these conditions hold.  The planner knows
+ * that of a partial index's rows, and does not test them again.
+ */
+extern GlperfPredicate *glperf_add_predicate(PlannerInfo *root,
+											 RelOptInfo *rel, List *clauses,
+											 double selectivity,
+											 GlperfRelKeys *keys);
+
+/*
+ * Add the predicates that are not one condition on one column, and the columns
+ * that are needed; for glperf_rel_keys(), when the keys are known.
+ */
+extern void glperf_rel_predicates(PlannerInfo *root, RelOptInfo *rel,
+								  GlperfRelKeys *keys);
+
+/* Does an expression hold a constant, or a value that is not of the row? */
+extern bool glperf_has_value(Node *node);
+
 /* The same for each arm of an OR; a List of GlperfRelKeys *. */
 extern List *glperf_or_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 
@@ -108,11 +137,14 @@ typedef struct GlperfHarvest
 	GlperfCandidates *set;
 	List	   *proposed;		/* candidate numbers, int list */
 	List	   *tables;			/* Oid list of tables worth an index */
+	bool		reads;			/* it reads a table */
 	bool		big;			/* it reads a table worth an index */
 	List	   *small;			/* Oid list of tables that are too small */
 	bool		temporary;		/* it reads a temporary table */
 	bool		catalog;		/* it reads a system catalog */
 	bool		own;			/* it reads a table of glperf's */
+	List	   *children;		/* Oid list, while one parent of INHERITS is
+								 * looked at: where its rows are */
 	List	   *columns;		/* Oid list, relid and attnum in turn: columns
 								 * that an index of use would lead with */
 	List	   *hints;			/* char *: what would have to be done before

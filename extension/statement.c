@@ -188,7 +188,8 @@ bind_params(const GlperfStatement *stmt, Oid *types, int ntypes,
 			!glperf_trust_input(types[i]))
 			continue;
 		prm->ptype = types[i];
-		prm->pflags = PARAM_FLAG_CONST;
+		/* without the flag the planner uses the value in estimates alone */
+		prm->pflags = stmt->generic ? 0 : PARAM_FLAG_CONST;
 		prm->isnull = stmt->param_values[i] == NULL;
 		getTypeInputInfo(types[i], &typinput, &typioparam);
 		if (!prm->isnull)

@@ -20,6 +20,8 @@ typedef struct GlperfStatement
 	int			nparams;		/* known parameters; the rest stays open */
 	Oid		   *param_types;	/* InvalidOid: to be found out */
 	char	  **param_values;	/* text form, NULL for SQL NULL; or no array */
+	bool		generic;		/* the plan may not depend on these values:
+								 * they only say how many rows there are */
 	bool		local;			/* refuse foreign tables: planning them may
 								 * contact other servers */
 	bool		variables;		/* it ran inside a function: what is no column

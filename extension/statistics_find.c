@@ -241,14 +241,19 @@ want(GlperfStatisticsSet *set, const GlperfObservation *observation)
 	return result;
 }
 
-/* Note a finding, for people. */
+/* Note a finding, for people, once. */
 static void
 finding(GlperfStatisticsSet *set, GlperfStatistics *statistics,
 		const char *text)
 {
 	MemoryContext old = MemoryContextSwitchTo(set->context);
+	ListCell   *lc;
 
-	statistics->findings = lappend(statistics->findings, pstrdup(text));
+	foreach(lc, statistics->findings)
+		if (strcmp((char *) lfirst(lc), text) == 0)
+		break;
+	if (lc == NULL)
+		statistics->findings = lappend(statistics->findings, pstrdup(text));
 	MemoryContextSwitchTo(old);
 }
 

@@ -179,11 +179,12 @@ fill_instances(GlperfWorkItem *item, const char *search_path)
 		instance->stmt.text = sample->query_text;
 		instance->stmt.nparams = sample->nparams;
 		instance->stmt.param_types = sample->param_types;
-		/* what a generic plan does not know, ours must not either */
+		/* a generic plan does not know the values, its running time does */
 		instance->generic = sample->generic;
+		instance->stmt.generic = sample->generic;
 		instance->seen = sample->times_seen;
-		instance->stmt.param_values = sample->nparams > 0 &&
-			!sample->generic ? sample->param_values : NULL;
+		instance->stmt.param_values = sample->nparams > 0 ?
+			sample->param_values : NULL;
 		instance->stmt.rows_per_call = rows_per_call;
 		instance->stmt.local = true;
 		instance->stmt.variables = item->nested;

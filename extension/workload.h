@@ -24,7 +24,7 @@ typedef struct GlperfInstance
 	GlperfStatement stmt;
 	const char *search_path;
 	bool		sampled;		/* real constants, not $n */
-	bool		generic;		/* sampled, but its plan did not know them */
+	bool		generic;		/* sampled, but its plan may not use them */
 	int64		seen;			/* sampled executions like this one */
 } GlperfInstance;
 

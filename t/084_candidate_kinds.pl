@@ -38,7 +38,13 @@ FROM generate_series(1, 20000) i;
 CREATE TABLE log (id bigint, at timestamptz, shuffled int, msg text);
 INSERT INTO log SELECT i, '2026-01-01 00:00+00'::timestamptz + i * interval '10 second',
 	i * 7919 % 150011, repeat('m', 90) FROM generate_series(1, 150000) i;
-VACUUM (FREEZE, ANALYZE) doc, log;
+CREATE TABLE task (id int PRIMARY KEY, tenant int, state text, priority int, due date, deleted date,
+	coupon text, open bool, body text);
+INSERT INTO task SELECT i, i % 20, CASE WHEN i % 20 < 17 THEN 'closed' WHEN i % 20 = 17 THEN 'open' ELSE 'new' END,
+	i % 1000, '2026-01-01'::date + i % 400, CASE WHEN i % 10 = 3 THEN '2026-01-01'::date END,
+	CASE WHEN i % 20 = 0 THEN 'c' || i % 700 END, i % 20 = 17, repeat('b', 90)
+FROM generate_series(1, 40000) i;
+VACUUM (FREEZE, ANALYZE) doc, log, task;
 });
 my $has_trgm = $node->safe_psql('postgres',
 	q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'});
@@ -112,6 +118,38 @@ advised('values of two columns, of one, and the other way round', $both, qr/USIN
 # Failure proved: an index over both is taken for one that serves either of them.
 like(join("\n", advise([ q{SELECT * FROM doc WHERE labels @> '{m7}' OR tags @> '{1007}'}, 1000, 20000 ])),
 	qr/USING gin \((tags|labels)\)\n.*USING gin \((tags|labels)\)$/, 'either of two columns: an index on each');
+
+# Failure proved: an order is asked of an index behind a column that is NULL,
+# where the planner does not see it.
+advised('IS NULL beside an order', q{SELECT id, body FROM task WHERE tenant = 7 AND deleted IS NULL ORDER BY priority DESC LIMIT 5},
+	qr/task \(tenant, priority DESC\)$/);
+# Failure proved: a table of what is done hides the few that are not.
+advised('not equal', q{SELECT id, body FROM task WHERE state <> 'closed' ORDER BY due LIMIT 5}, qr/\(due\) WHERE \(state <> 'closed'::text\)$/);
+advised('NOT IN', q{SELECT id, body FROM task WHERE state NOT IN ('closed', 'open') ORDER BY due LIMIT 5},
+	qr/\(due\) WHERE \(state <> ALL \(.*\)\)$/);
+# Failure proved: an index holds NULLs that nobody can find by it.
+advised('value of a column that is mostly NULL', q{SELECT id, body FROM task WHERE coupon = 'c20'}, qr/\(coupon\) WHERE \(coupon IS NOT NULL\)$/);
+# Failure proved: a column is stored that the condition has dealt with.
+unlike(join("\n", advise([ q{SELECT tenant, count(*) FROM task WHERE open GROUP BY tenant}, 1000, 20000 ])),
+	qr/INCLUDE \([^)]*open/, 'no column of the condition beside it');
+
+# Tables that inherit get indexes of their own, the parent none; one whose
+# columns have other numbers, too.
+$node->safe_psql('postgres', q{
+CREATE TABLE book (id int, at date, who int, what text);
+CREATE TABLE book_1 (CHECK (at < '2026-01-01')) INHERITS (book);
+CREATE TABLE book_2 (extra int, who int, at date, id int, what text, CHECK (at >= '2026-01-01'));
+ALTER TABLE book_2 INHERIT book;
+INSERT INTO book_1 SELECT i, '2025-01-01'::date + i % 365, i % 500, repeat('w', 80) FROM generate_series(1, 20000) i;
+INSERT INTO book_2 SELECT 1, i % 500, '2026-01-01'::date + i % 365, 20000 + i, repeat('w', 80) FROM generate_series(1, 20000) i;
+VACUUM ANALYZE;
+});
+is(join("\n", map { s/CREATE INDEX CONCURRENTLY \S+ //r } advise([ q{SELECT * FROM book WHERE id = 77}, 1000, 20000 ])),
+	"ON app.book_1 (id)\nON app.book_2 (id)", 'inheritance: an index on each table');
+# Failure proved: tables that a CHECK constraint keeps out get indexes, too.
+is(join("\n", map { s/CREATE INDEX CONCURRENTLY \S+ //r }
+			advise([ q{SELECT * FROM book WHERE who = 7 AND at >= '2026-06-01' ORDER BY at LIMIT 5}, 1000, 20000 ])),
+	"ON app.book_2 (who, at)", 'inheritance: on the one that is read');
 
 # BRIN where writing weighs more than reading, a B-tree where it does not, and
 # never on a column that the rows are not ordered by.

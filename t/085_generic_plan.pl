@@ -19,9 +19,10 @@ max_parallel_workers_per_gather = 0
 });
 $node->safe_psql('postgres', q{
 CREATE TABLE jobs (id int PRIMARY KEY, status text NOT NULL, tenant int NOT NULL,
-	created timestamptz NOT NULL, body text);
+	created timestamptz NOT NULL, body text, gone date, owner int);
 INSERT INTO jobs SELECT i, CASE WHEN i % 200 = 0 THEN 'pending' WHEN i % 190 = 0 THEN 'failed' ELSE 'done' END,
-	i % 100, '2026-01-01 00:00+00'::timestamptz + i * interval '1 minute', repeat('x', 100)
+	i % 100, '2026-01-01 00:00+00'::timestamptz + i * interval '1 minute', repeat('x', 100),
+	CASE WHEN i % 50 = 0 THEN '2026-01-01'::date END, CASE WHEN i % 5 = 0 THEN 1 ELSE i END
 FROM generate_series(1, 40000) i;
 VACUUM ANALYZE jobs;
 });
@@ -74,6 +75,20 @@ forget();
 run_prepared('force_custom_plan', ('pending') x 3);
 run_prepared('force_generic_plan', 'pending');
 unlike(advice(), qr/^[^|]* WHERE/, 'one generic plan among them: no partial index');
+
+# Failure proved: what no parameter decides is taken for a constant of one plan.
+forget();
+$node->safe_psql('postgres', "SET plan_cache_mode = force_generic_plan; PREPARE s (int) AS\n"
+	  . "SELECT id, body FROM jobs WHERE tenant = \$1 AND gone IS NOT NULL;\n" . "EXECUTE s (7);\n" x 4);
+like(advice(), qr/^CREATE INDEX CONCURRENTLY x ON public.jobs \(tenant\).* WHERE \(gone IS NOT NULL\)\|/,
+	'generic plans: partial where no parameter decides');
+
+# Failure proved: the rows of an average value are sorted fast enough.
+forget();
+$node->safe_psql('postgres', "SET plan_cache_mode = force_generic_plan; PREPARE s (int) AS\n"
+	  . "SELECT id, body FROM jobs WHERE owner = \$1 ORDER BY created DESC LIMIT 10;\n" . "EXECUTE s (1);\n" x 4);
+like(advice(), qr/^CREATE INDEX CONCURRENTLY x ON public.jobs \(owner, created DESC\)\|/,
+	'generic plans: the rows of the values that they ran with');
 
 # Failure proved: an index for one of the values that are asked for.
 forget();

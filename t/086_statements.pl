@@ -161,7 +161,7 @@ my %named = (
 	'DO %' => 'not analysable: utility statement DO has no plan: what it runs is recorded with pg_stat_statements.track = all',
 	'SELECT count(*) FROM gone' => 'not analysable: relation "gone" does not exist: it was dropped, renamed or temporary, or is not in the search_path "$user", public',
 	'SELECT relname%' => 'no gain: reads system catalogs, whose indexes are fixed',
-	'SELECT $1' => 'no gain: reads no table that is big enough for an index to matter',
+	'SELECT $1' => 'no gain: reads no table',
 	$has_fdw
 	? ( '%FROM elsewhere' => 'not analysable: reads foreign table elsewhere, for which planning may contact another server',
 		'%FROM far' => 'not analysable: reads foreign table elsewhere, for which planning may contact another server')
@@ -224,7 +224,7 @@ is( account(q{SELECT count(*), string_agg(reason, E'\n') FILTER (WHERE outcome =
 WHERE query ~ '^(r := \(SELECT|NOT EXISTS)'}), '2|', '... and expressions of those');
 # of 5 alone is left
 is( account(q{SELECT DISTINCT outcome || ': ' || reason FROM glperf.advised_statements() WHERE query = '$1'}),
-	'no gain: reads no table that is big enough for an index to matter', '... however little of them is left');
+	'no gain: reads no table', '... however little of them is left');
 # what stands in no function is a column that is gone
 is( $node->safe_psql('postgres', q{
 SELECT count(*) FROM glperf.advise_indexes(workload => '[{"query": "SELECT count(*) FROM t WHERE nowhere_found = $1 AND a = 5"}]') \g /dev/null
