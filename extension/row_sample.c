@@ -71,11 +71,16 @@ glperf_sample_rows(Relation rel, BlockNumber limit, GlperfBlocks which,
 		read_blocks(scan, slot, 0, nblocks - 1, take, arg);
 	else
 	{
-		if (which == GLPERF_BLOCKS_TAIL)
+		BlockNumber others;
+
+		if (which != GLPERF_BLOCKS_SPREAD)
 			tail = (limit + 1) / 2;
-		for (BlockNumber i = 0; i < limit - tail; i++)
+		others = limit - tail;
+		if (which == GLPERF_BLOCKS_ENDS && others > 0)
+			read_blocks(scan, slot, 0, others - 1, take, arg);
+		for (BlockNumber i = 0; which != GLPERF_BLOCKS_ENDS && i < others; i++)
 		{
-			BlockNumber block = choose_block(i, limit - tail, nblocks - tail);
+			BlockNumber block = choose_block(i, others, nblocks - tail);
 
 			read_blocks(scan, slot, block, block, take, arg);
 		}

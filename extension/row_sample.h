@@ -15,7 +15,8 @@
 typedef enum GlperfBlocks
 {
 	GLPERF_BLOCKS_SPREAD,		/* evenly over the table */
-	GLPERF_BLOCKS_TAIL			/* half of them at the end, where it grows */
+	GLPERF_BLOCKS_TAIL,			/* half of them at the end, where it grows */
+	GLPERF_BLOCKS_ENDS			/* half at the beginning, half at the end */
 } GlperfBlocks;
 
 /*

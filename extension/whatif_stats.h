@@ -11,11 +11,11 @@
 
 #include "index_def.h"
 
-/* Ends of columns that were looked up; lives as long as its context. */
+/* Ends of columns that were looked up; live as long as the context. */
 typedef struct GlperfProbes
 {
 	MemoryContext context;
-	List	   *ends;			/* ColumnEnds *, see whatif_stats.c */
+	List	   *ends;			/* ColumnEnds *, see whatif_ends.c */
 } GlperfProbes;
 
 /*
@@ -42,7 +42,12 @@ extern HeapTuple glperf_whatif_analyse(Datum *values, bool *nulls, int n,
 									   Node *expr, Oid collation,
 									   double rows);
 
-/* Hook into the planner's search for statistics. */
+/* Array of count values for a statistics slot; sets *isnull when empty. */
+extern Datum glperf_whatif_slot_array(Datum *values, int count, Oid type,
+									  bool *isnull);
+
+/* Hook into the planner's search for statistics; the latter for columns. */
 extern void glperf_whatif_stats_init(void);
+extern void glperf_whatif_ends_init(void);
 
 #endif							/* GLPERF_WHATIF_STATS_H */

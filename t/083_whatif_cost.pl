@@ -55,6 +55,11 @@ FROM generate_series(1, 25000) i;
 CREATE TABLE grown (id int, at timestamptz, k int, filler text);
 INSERT INTO grown SELECT i, '2026-01-01 00:00+00'::timestamptz + i * interval '1 minute',
 	i * 7919 % 5003, repeat('g', 80) FROM generate_series(1, 20000) i;
+-- has statistics of little detail
+CREATE TABLE coarse (id int, at timestamptz, r int, filler text);
+ALTER TABLE coarse ALTER at SET STATISTICS 10, ALTER r SET STATISTICS 10;
+INSERT INTO coarse SELECT i, '2026-01-01 00:00+00'::timestamptz + i * interval '1 minute',
+	i * 7919 % 25013, repeat('c', 80) FROM generate_series(1, 25000) i;
 CREATE TABLE item (id int PRIMARY KEY, ev_id int NOT NULL, kind int NOT NULL, qty int, body text);
 INSERT INTO item SELECT i, i * 7919 % 25000 + 1, i % 20, i % 13, repeat('y', 60)
 FROM generate_series(1, 29000) i;
@@ -104,7 +109,7 @@ CREATE TABLE tree_b PARTITION OF tree DEFAULT;
 INSERT INTO tree SELECT i, CASE WHEN i % 10 = 0 THEN 'b' ELSE 'a' END, '2026-01-01'::date + i / 500, i * 7919 % 4001,
 	ARRAY['t' || i % 300, 'u' || i % 20]
 FROM generate_series(1, 28000) i;
-VACUUM (FREEZE, ANALYZE) ev, item, doc, page, part, grown, kind, long, dead, moved, tree;
+VACUUM (FREEZE, ANALYZE) ev, item, doc, page, part, grown, coarse, kind, long, dead, moved, tree;
 DELETE FROM dead WHERE id < 20000;
 UPDATE moved SET v = v + 1 WHERE id % 7 = 0;
 INSERT INTO grown SELECT i, '2026-01-01 00:00+00'::timestamptz + i * interval '1 minute',
@@ -218,6 +223,10 @@ my @cases = (
 	[ 'partial, implied by the join', q{SELECT * FROM item JOIN ev ON ev.score = item.id WHERE item.id < 20}, ['CREATE INDEX i ON ev (score) WHERE score IS NOT NULL'] ],
 	[ 'expression, collation', q{SELECT * FROM ev WHERE lower(name) COLLATE "C" = 'name 77'}, ['CREATE INDEX i ON ev (lower(name) COLLATE "C")'], 'ev' ],
 	[ 'index only, pages not visible', q{SELECT sum(v) FROM moved WHERE k < 5000}, ['CREATE INDEX i ON moved (k) INCLUDE (v)'] ],
+	[ 'near the end of a histogram', q{SELECT * FROM coarse WHERE at > '2026-01-18 08:35+00'}, ['CREATE INDEX i ON coarse (at)'] ],
+	[ 'near its beginning', q{SELECT * FROM coarse WHERE at <= '2026-01-01 00:05+00'}, ['CREATE INDEX i ON coarse (at DESC)'] ],
+	[ 'near an end without order', q{SELECT * FROM coarse WHERE r >= 25006}, ['CREATE INDEX i ON coarse (r)'] ],
+	[ 'beyond an end without order', q{SELECT * FROM coarse WHERE r > 40000}, ['CREATE INDEX i ON coarse (r)'] ],
 	[ 'most common value beyond the histogram', q{SELECT * FROM kind WHERE tenant BETWEEN 3 AND 9}, ['CREATE INDEX i ON kind (tenant)'] ],
 	[ 'never analysed', q{SELECT * FROM unseen WHERE k = 7}, ['CREATE INDEX i ON unseen (k)'] ],
 	[ 'beside SP-GiST', q{SELECT * FROM kind WHERE place <@ box '((1,1),(9,9))' AND small < 70}, ['CREATE INDEX i ON kind (small)'] ],
