@@ -263,7 +263,7 @@ glperf_advice_summary(PG_FUNCTION_ARGS)
 	values[9] = Float8GetDatum(advice->total_weight > 0 ?
 							   100 * bound / advice->total_weight : 0);
 	values[10] = Float8GetDatum(bound > 0 ?
-								Min(100.0, 100 * Max(0, advice->selection.gain) / bound) : 0);
+								Min(100.0, 100 * Max(0, gain) / bound) : 0);
 	nulls[10] = bound <= 0;
 	nulls[11] = advice->options.budget < 0;
 	values[11] = Int64GetDatum(nulls[11] ? 0 : (int64) advice->options.budget);

@@ -223,6 +223,7 @@ print_value_guarded(Oid type, Datum value)
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	char	   *volatile result = NULL;
+	ErrorData  *volatile cancelled = NULL;
 
 	if (IsInParallelMode())
 		return NULL;
@@ -234,10 +235,9 @@ print_value_guarded(Oid type, Datum value)
 	}
 	PG_CATCH();
 	{
-		/* A cancel request is meant for the user's statement. */
-		if (geterrcode() == ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
+		if (geterrcode() == ERRCODE_QUERY_CANCELED)
+			cancelled = CopyErrorData();
 		FlushErrorState();
 		result = NULL;
 	}
@@ -245,6 +245,9 @@ print_value_guarded(Oid type, Datum value)
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	/* A cancel request is meant for the user's statement. */
+	if (cancelled)
+		ReThrowError(cancelled);
 	return result;
 }
 

@@ -335,14 +335,15 @@ query_source_converted(const char *query)
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_UNTRANSLATABLE_CHARACTER &&
-			error->sqlerrcode != ERRCODE_CHARACTER_NOT_IN_REPERTOIRE &&
-			error->sqlerrcode != ERRCODE_UNDEFINED_FUNCTION)
-			PG_RE_THROW();
 		FlushErrorState();
+		/* also of what is raised again: else the session stays aborted */
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_UNTRANSLATABLE_CHARACTER &&
+			error->sqlerrcode != ERRCODE_CHARACTER_NOT_IN_REPERTOIRE &&
+			error->sqlerrcode != ERRCODE_UNDEFINED_FUNCTION)
+			ReThrowError(error);
 		converted = false;
 	}
 	PG_END_TRY();

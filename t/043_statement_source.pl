@@ -51,6 +51,20 @@ is($node->safe_psql('postgres', 'SELECT state FROM glperf.statement_source()'),
 is($node->safe_psql('postgres', q{
 SELECT status FROM glperf.settings WHERE name = 'shared_preload_libraries'}),
 	'ok', 'and the setting is as it should be');
+
+# Failure proved: an error while the statements are read leaves the session in
+# an aborted transaction that nobody began, so that a pool hands on what is
+# good for nothing but ROLLBACK.
+$node->safe_psql('postgres', q{
+CREATE ROLE watcher IN ROLE pg_monitor;
+REVOKE EXECUTE ON FUNCTION pg_stat_statements(boolean) FROM PUBLIC});
+my ($rc, $out, $err) = $node->psql('postgres', q{
+SET ROLE watcher;
+SELECT count(*) FROM glperf.statement_stats();
+SELECT 'alive'}, on_error_stop => 0);
+like($err, qr/permission denied for function pg_stat_statements/,
+	'an error while the statements are read is shown');
+is($out, 'alive', 'and is over when it is shown');
 $node->stop;
 
 done_testing();
