@@ -525,6 +525,7 @@ WITH node AS MATERIALIZED (
 						|| ' s old', ', seconds are not known'))
 		END AS message,
 		CASE
+			WHEN s.state = 'backup' THEN NULL
 			WHEN k.lost THEN
 				'Rebuild the standby (pg_basebackup), then drop the slot.'
 			WHEN k.wal_status = 'unreserved' THEN
