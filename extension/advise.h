@@ -45,7 +45,7 @@ typedef struct GlperfPlanned
 	GlperfMatrix *matrix;		/* prices what was not planned */
 	List	   *before;			/* GlperfPlanScan * of the plan as things are */
 	List	   *after;			/* ... and with all recommended indexes */
-	double		after_cost;		/* of that plan; negative: not planned */
+	double		after_cost;		/* of that plan */
 	bool		gambles;		/* that plan counts on stopping early */
 	List	   *overruns;		/* Oid list of tables: a condition lies beyond
 								 * the histogram */

@@ -45,6 +45,7 @@ final_work(void *arg)
 	GlperfStatement *stmt = &planned->instance->stmt;
 	GlperfAnalysed analysed;
 	GlperfWhatif whatif = {0};
+	List	   *scans = NIL;
 	double		cost = 0;
 	double		charged = 0;
 	ListCell   *lc;
@@ -65,10 +66,10 @@ final_work(void *arg)
 		cost += plan->planTree->total_cost;
 		charged += glperf_plan_cost(plan) - plan->planTree->total_cost;
 		old = MemoryContextSwitchTo(job->advice->context);
-		planned->after = list_concat(planned->after,
-									 glperf_plan_scans(&whatif, plan));
+		scans = list_concat(scans, glperf_plan_scans(&whatif, plan));
 		MemoryContextSwitchTo(old);
 	}
+	planned->after = scans;
 	planned->after_cost = cost;
 	planned->gambles = charged > GAMBLE_SHARE * cost;
 }
@@ -85,7 +86,6 @@ glperf_advise_final_plans(GlperfAdvice *advice)
 			FinalJob	job = {advice, &statement->planned[p]};
 			GlperfFailure failure = {0};
 
-			job.planned->after_cost = -1;
 			if (statement->outcome != GLPERF_ADVISED ||
 				glperf_advise_out_of_time(advice, 1.0))
 				continue;
@@ -160,7 +160,6 @@ put_plan(ReturnSetInfo *rsinfo, GlperfAdvice *advice, int rank,
 	values[10] = before ? Float8GetDatum(before->cost) : (Datum) 0;
 	values[11] = Float8GetDatum(scan->cost);
 	values[12] = Float8GetDatum(planned->base_planner_cost);
-	nulls[13] = planned->after_cost < 0;
 	values[13] = Float8GetDatum(planned->after_cost);
 	if (rsinfo->setDesc->natts != lengthof(values))
 		elog(ERROR, "unexpected result type of advice_plans()");

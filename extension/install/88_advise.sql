@@ -95,7 +95,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'glperf_advice_plans';
 COMMENT ON FUNCTION advice_plans() IS
-'Where the indexes that this session''s last advise_indexes() recommends come into plans: one row per index, statement, way of running it (sample, from 1) and scan of a table. rank and index_name are those of the recommendation, alias is how the statement calls the table. node_before is how the table is read as things are (NULL when that plan does not read it), node_after with all recommended indexes; node costs are of one run of that scan, cost_before and cost_after of the whole statement, in the planner''s units; cost_after is NULL where planning the statement with all recommended indexes did not come to its end (a table was locked, or the time was up). Makes a run with default options when there was none.';
+'Where the indexes that this session''s last advise_indexes() recommends come into plans: one row per index, statement, way of running it (sample, from 1) and scan of a table. rank and index_name are those of the recommendation, alias is how the statement calls the table. node_before is how the table is read as things are (NULL when that plan does not read it), node_after with all recommended indexes; node costs are of one run of that scan, cost_before and cost_after of the whole statement, in the planner''s units. A statement whose planning with all of them did not come to its end (a table was locked, or the time was up) has no rows. Makes a run with default options when there was none.';
 
 CREATE FUNCTION advice_rivals()
 RETURNS TABLE (
