@@ -382,21 +382,26 @@ read_index(HeapTuple tuple, Relation pg_index, bool measure)
 	return index->table_name == NULL ? NULL : index;
 }
 
+/* A hash table in CurrentMemoryContext of entries that begin with an OID. */
+static HTAB *
+hash_by_oid(const char *name, Size entrysize)
+{
+	HASHCTL		ctl = {0};
+
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = entrysize;
+	ctl.hcxt = CurrentMemoryContext;
+	return hash_create(name, 128, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 /* Remember why constraints need an index: their own, or the one referenced. */
 static HTAB *
 constraint_uses(void)
 {
-	HASHCTL		ctl = {0};
-	HTAB	   *uses;
+	HTAB	   *uses = hash_by_oid("glperf index uses", sizeof(GlperfIndexUse));
 	Relation	pg_constraint;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(GlperfIndexUse);
-	ctl.hcxt = CurrentMemoryContext;
-	uses = hash_create("glperf index uses", 256, &ctl,
-					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
 	scan = systable_beginscan(pg_constraint, InvalidOid, false, NULL, 0, NULL);
@@ -426,18 +431,12 @@ constraint_uses(void)
 static HTAB *
 extension_tables(void)
 {
-	HASHCTL		ctl = {0};
-	HTAB	   *tables;
+	HTAB	   *tables = hash_by_oid("glperf extension tables",
+									 sizeof(GlperfExtensionTable));
 	ScanKeyData key;
 	Relation	pg_depend;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(GlperfExtensionTable);
-	ctl.hcxt = CurrentMemoryContext;
-	tables = hash_create("glperf extension tables", 64, &ctl,
-						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	ScanKeyInit(&key, Anum_pg_depend_refclassid, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(ExtensionRelationId));
@@ -479,15 +478,10 @@ compare_indexes(const ListCell *a, const ListCell *b)
 static void
 sum_up_partitions(List *indexes)
 {
-	HASHCTL		ctl = {0};
-	HTAB	   *by_oid;
+	HTAB	   *by_oid = hash_by_oid("glperf partitioned indexes",
+									 sizeof(GlperfTreeNode));
 	ListCell   *lc;
 
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(GlperfTreeNode);
-	ctl.hcxt = CurrentMemoryContext;
-	by_oid = hash_create("glperf partitioned indexes", 64, &ctl,
-						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	foreach(lc, indexes)
 	{
 		GlperfIndex *index = lfirst(lc);

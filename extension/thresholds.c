@@ -270,6 +270,13 @@ check_delete(TriggerData *trigdata)
 	return trigdata->tg_trigtuple;
 }
 
+/* Are two limits the same, or both NULL (NaN)? */
+static bool
+same_limit(double a, double b)
+{
+	return isnan(a) ? isnan(b) : a == b;
+}
+
 /*
  * Trigger of glperf.threshold: BEFORE INSERT OR UPDATE OR DELETE FOR EACH ROW
  * and BEFORE TRUNCATE.  Refuses nonsense and keeps "builtin" and "edited"
@@ -334,11 +341,8 @@ glperf_threshold_check(PG_FUNCTION_ARGS)
 	if (t != NULL)
 		check_meaning(t, row, desc);
 
-	edited = t == NULL ||
-		isnan(warning) != isnan(t->warning) ||
-		isnan(critical) != isnan(t->critical) ||
-		(!isnan(warning) && warning != t->warning) ||
-		(!isnan(critical) && critical != t->critical);
+	edited = t == NULL || !same_limit(warning, t->warning) ||
+		!same_limit(critical, t->critical);
 	values[0] = BoolGetDatum(t != NULL);
 	values[1] = BoolGetDatum(edited);
 	row = heap_modify_tuple_by_cols(row, desc, 2, columns, values, nulls);

@@ -27,6 +27,7 @@
 #include "utils/syscache.h"
 
 #include "index_pages.h"
+#include "whatif_stats.h"
 
 /* How full pages of other access methods are taken to be. */
 #define OTHER_FILL	0.9
@@ -248,6 +249,31 @@ glperf_index_def_hypopg_pages(const GlperfIndexDef *def)
 				(BLCKSZ - SizeOfPageHeaderData - sizeof(BTPageOpaqueData)));
 }
 
+/* Statistics of the entries' column i, and its type. */
+static ColumnStats
+entry_stats(const GlperfIndexDef *def, int i, bool inherit, Oid *type)
+{
+	ColumnStats stats;
+
+	if (def->attnum[i] != 0)
+	{
+		*type = get_atttype(def->relid, def->attnum[i]);
+		stats = column_stats(def->relid, def->attnum[i], def->rows, inherit);
+		if (excludes_nulls(def, def->attnum[i]))
+			stats.null_frac = 0;
+	}
+	else
+	{
+		Node	   *node = glperf_index_def_expr(def, i);
+		HeapTuple	statistic = glperf_index_def_statistic(def, i);
+
+		*type = exprType(node);
+		stats = statistic ? read_statistic(statistic, def->rows) :
+			expression_stats(def, node, inherit);
+	}
+	return stats;
+}
+
 void
 glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 {
@@ -258,38 +284,15 @@ glperf_index_def_set_size(GlperfIndexDef *def, double predicate_selectivity)
 	double		rest;			/* of rows with NULLs */
 	double		distinct = 1;
 	double		no_null = 1;
-	ListCell   *expr = list_head(def->exprs);
 	int			leaves = table_size(def->relid, &def->rows, &def->heap_pages);
 
 	def->size_basis = "no rows were sampled";
 	def->tuples = def->rows * Min(1.0, Max(0.0, predicate_selectivity));
 	for (int i = 0; i < def->ncolumns; i++)
 	{
-		ColumnStats stats;
 		Oid			type;
+		ColumnStats stats = entry_stats(def, i, inherit, &type);
 
-		if (def->attnum[i] != 0)
-		{
-			type = get_atttype(def->relid, def->attnum[i]);
-			stats = column_stats(def->relid, def->attnum[i], def->rows,
-								 inherit);
-		}
-		else
-		{
-			Node	   *node = (Node *) lfirst(expr);
-			HeapTuple	statistic;
-
-			type = exprType(node);
-			stats = expression_stats(def, node, inherit);
-			statistic = def->expr_stats == NIL ? NULL :
-				list_nth(def->expr_stats,
-						 list_cell_number(def->exprs, expr));
-			if (statistic)
-				stats = read_statistic(statistic, def->rows);
-			expr = lnext(def->exprs, expr);
-		}
-		if (def->attnum[i] != 0 && excludes_nulls(def, def->attnum[i]))
-			stats.null_frac = 0;
 		width = align_to(ceil(width), type) + stats.width * (1 - stats.null_frac);
 		full = align_to(ceil(full), type) + stats.width;
 		if (i < def->nkeys)

@@ -268,9 +268,8 @@ glperf_whatif_set_stats(GlperfIndexDef *def, GlperfTableSamples *samples)
 	MemoryContextDelete(scratch);
 }
 
-/* Statistics of key column number column (from 0) of def, or NULL. */
-static HeapTuple
-stored_statistic(const GlperfIndexDef *def, int column)
+HeapTuple
+glperf_index_def_statistic(const GlperfIndexDef *def, int column)
 {
 	int			n = 0;
 
@@ -295,7 +294,7 @@ whatif_index_stats(PlannerInfo *root, Oid index, AttrNumber attnum,
 	if (def == NULL)
 		return prev_index_stats &&
 			prev_index_stats(root, index, attnum, vardata);
-	stats = stored_statistic(def, attnum - 1);
+	stats = glperf_index_def_statistic(def, attnum - 1);
 	if (HeapTupleIsValid(stats))
 	{
 		vardata->statsTuple = heap_copytuple(stats);

@@ -50,4 +50,8 @@ extern Datum glperf_whatif_slot_array(Datum *values, int count, Oid type,
 extern void glperf_whatif_stats_init(void);
 extern void glperf_whatif_ends_init(void);
 
+/* Statistics made up for key column number column (from 0) of def, or NULL. */
+extern HeapTuple glperf_index_def_statistic(const GlperfIndexDef *def,
+											int column);
+
 #endif							/* GLPERF_WHATIF_STATS_H */
