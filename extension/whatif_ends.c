@@ -47,7 +47,7 @@
 #define END_BLOCKS		32
 #define MIN_ORDER		0.9
 /* Most parts that the step from one bound of a histogram to the next gets. */
-#define MAX_PARTS		100
+#define MAX_PARTS		50
 
 static get_relation_stats_hook_type prev_relation_stats = NULL;
 

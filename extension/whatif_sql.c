@@ -250,6 +250,12 @@ glperf_whatif(PG_FUNCTION_ARGS)
 	call.ddl = text_array(PG_GETARG_ARRAYTYPE_P(1), &call.nddl);
 
 	if (!glperf_sandbox_run(GetUserId(), NULL, whatif_work, &call, &failure))
+	{
+		if (failure.sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+			ereport(ERROR,
+					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					 errmsg("a table of the statement is locked by another session"),
+					 errhint("Try again when that is done; SELECT * FROM pg_locks WHERE mode = 'AccessExclusiveLock' shows whose lock it is.")));
 		ereport(ERROR,
 				(errcode(failure.sqlerrcode),
 				 errmsg_internal("%s", failure.message),
@@ -257,6 +263,7 @@ glperf_whatif(PG_FUNCTION_ARGS)
 				 failure.cursorpos > 0 ? internalerrquery(call.current) : 0,
 				 failure.cursorpos > 0 ?
 				 internalerrposition(failure.cursorpos) : 0));
+	}
 
 	sizes = palloc(sizeof(Datum) * (call.nddl + 1));
 	for (int i = 0; i < call.whatif.ndefs; i++)

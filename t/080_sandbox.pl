@@ -269,7 +269,7 @@ is( outcomes('[{"query": "SELECT * FROM app.locked WHERE agent = 7"},'
 cmp_ok(time - $t0, '<', 60, 'without waiting');
 ($ret, $out, $err) = $node->psql('postgres',
 	"SELECT glperf.whatif('SELECT * FROM app.locked', ARRAY['CREATE INDEX ON app.locked (agent)'])");
-like($err, qr/lock/, 'whatif() does not wait either');
+like($err, qr/locked by another session\nHINT:  Try again/, 'whatif() does not wait either, and says so');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'locker'");
 $locker->finish;
 
