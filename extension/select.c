@@ -19,16 +19,25 @@
 #define MAX_PICKS		3
 /* a problem with no more moves than this is small */
 #define SMALL_MOVES		200
+/* no more places than this are few */
+#define FEW_PLACES		12
 /* times that the end of a search is made sure of */
 #define MAX_VERIFIED	6
 /* what a search after that must promise to be made sure of, by workload */
 #define WORTH_VERIFYING	1e-4
 
-/* How much bytes count in the greedy searches. */
-static const double byte_powers[] = {1.0, 0.0, 0.5, 0.75};
-
-/* ... or shares of both budgets */
+/* Not bytes count, but shares of both budgets. */
 #define SHARES			(-1.0)
+
+/* How much bytes count in the greedy searches. */
+static const double byte_powers[] = {1.0, 0.0, 0.5, 0.75, SHARES};
+
+
+/*
+ * What a member has to save in the stages of a search, by workload; see
+ * glperf_select().
+ */
+static const double prices[] = {0.005, 0.001, 0};
 
 /* A set to come back to. */
 typedef struct Saved
@@ -129,8 +138,8 @@ weight_of(const GlperfSelectState *st, double byte_power, double bytes,
 	const GlperfSelectProblem *p = st->p;
 
 	if (byte_power == SHARES)
-		return 1 / Max(1e-9, (p->budget > 0 ? bytes / p->budget : 0) +
-					   (double) count / p->max_candidates);
+		return 1 / ((p->budget > 0 ? bytes / p->budget : 0) +
+					(double) count / p->max_candidates);
 	if (byte_power == 0)
 		return 1;
 	if (byte_power == 1)
@@ -451,16 +460,21 @@ greedy(GlperfSelectState *st, double byte_power, Saved *best)
 }
 
 /*
- * The best that greedy and local search find by estimates.  Small problems get
- * a local search from the end of every greedy one, big ones from the best.
+ * The best that greedy and local search find by estimates.  Small problems and
+ * those with few places get a local search from the end of every greedy one,
+ * big ones from the best.
  */
 static void
 search(GlperfSelectState *st, Saved *best)
 {
-	bool		small = st->p->nmoves <= SMALL_MOVES;
+	bool		few = st->p->max_candidates >= 0 &&
+	st->p->max_candidates <= FEW_PLACES;
+	bool		small = few || st->p->nmoves <= SMALL_MOVES;
 
 	for (size_t i = 0; i < lengthof(byte_powers) && !st->stopped; i++)
 	{
+		if (byte_powers[i] == SHARES && !few)
+			continue;
 		greedy(st, byte_powers[i], best);
 		if (small)
 			local_search(st, best);
@@ -577,23 +591,80 @@ upper_bound(GlperfSelectState *st)
 	return bound;
 }
 
+/*
+ * Of the sets found, less the members that do not save what they have to, the
+ * one that gains most.  The more members have to save the sooner they are
+ * dropped, and in the same order.
+ */
+static void
+choose(GlperfSelectState *st, const Saved *found, int nfound, Saved *best)
+{
+	double		most = epsilon(st);
+
+	for (int i = 0; i < nfound && !st->stopped; i++)
+	{
+		double		score;
+
+		glperf_select_become(st, found[i].config);
+		score = glperf_select_score(st);
+		/* a part of a set that is sure need not be */
+		if (drop_useless(st, NULL) &&
+			(!verify(st) || glperf_select_score(st) < score))
+			glperf_select_become(st, found[i].config);
+		if (st->slowed == 0 && st->saved - st->upkeep > most)
+		{
+			keep(st, best);
+			most = st->saved - st->upkeep + epsilon(st);
+		}
+	}
+}
+
+/*
+ * What each member has to save keeps the set small, but it also decides where
+ * a search ends, and with little room a higher price may end at a better set.
+ * So where there is a limit, the search is made for fixed prices from the
+ * highest down to the one that is asked for, and the set that gains most for
+ * that price is taken.  Asking for less never leads to a worse set.
+ */
 GlperfSelection
 glperf_select(const GlperfSelectProblem *p)
 {
 	GlperfSelection result = {0};
 	GlperfSelectState *st = glperf_select_state(p);
 	Saved		best = nothing_saved(st);
-	Saved		found = nothing_saved(st);
+	Saved		estimated = nothing_saved(st);
+	Saved		found[lengthof(prices)];
+	int			nfound = 0;
 
-	search(st, &found);
-	if (!st->stopped || p->bound == NULL)
+	for (size_t i = 0; i < lengthof(prices) && !st->stopped; i++)
 	{
-		glperf_select_become(st, found.config);
-		make_sure(st, &best);
+		double		price = prices[i] * st->total_weight;
+
+		if (p->budget < 0 && p->max_candidates < 0)
+		{
+			/* nothing competes for room */
+			price = p->min_gain;
+			i = lengthof(prices);
+		}
+		else if (i > 0 && prices[i - 1] * st->total_weight <=
+				 p->min_gain * (1 + GLPERF_SELECT_EPSILON))
+			break;
+		st->min_gain = price;
+		estimated = nothing_saved(st);
+		search(st, &estimated);
+		if (st->stopped && p->bound != NULL)
+			break;
+		glperf_select_become(st, estimated.config);
+		found[nfound] = nothing_saved(st);
+		make_sure(st, &found[nfound++]);
 	}
-	/* no time to make sure of anything: the estimate is the best there is */
+	st->min_gain = p->min_gain;
+	choose(st, found, nfound, &best);
+	/* no time to choose, or to make sure of anything */
+	for (int i = 0; i < nfound && best.score <= 0; i++)
+		best = found[i];
 	if (st->stopped && best.score <= 0)
-		best = found;
+		best = estimated;
 	result.chosen = best.config;
 	result.gain = glperf_select_gain(p, best.config);
 	result.complete = !st->stopped;

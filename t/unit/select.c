@@ -6,7 +6,8 @@
  * broken; the gain that is claimed is not the gain of the set, or is above the
  * bound; a set far from the best one is returned where all sets can be tried;
  * two runs differ; redundant candidates are chosen together; a search that is
- * stopped returns something worse than nothing; one whose ends all turn out to
+ * stopped returns something worse than nothing; asking less of a member leads
+ * to a worse set, or it saves less than was asked; one whose ends all turn out to
  * do harm returns nothing.
  *
  * unit: extension/select.c
@@ -20,10 +21,10 @@
 
 #include "tap.h"
 
-#define MAX_STATEMENTS	12
-#define MAX_CANDIDATES	12
+#define MAX_STATEMENTS	40
+#define MAX_CANDIDATES	40
 #define MAX_PLANS		8
-#define MAX_MOVES		200
+#define MAX_MOVES		400
 #define MAX_ASKED		1000
 
 /* A way of running a statement: what it needs and how dear it is. */
@@ -33,7 +34,7 @@ typedef struct TestPlan
 	double		ratio;
 } TestPlan;
 
-/* A problem small enough to try all sets; one word holds every set. */
+/* A problem, mostly small enough to try all sets; one word holds every set. */
 typedef struct TestProblem
 {
 	GlperfSelectProblem p;
@@ -194,10 +195,8 @@ add_plan(TestProblem *t, int statement, uint64 used, double ratio)
 
 /* A random problem as workloads make them: a few statements per candidate. */
 static TestProblem *
-random_problem(void)
+random_problem_of(int nstatements, int ncandidates)
 {
-	int			nstatements = 3 + (int) (uniform() * 8);
-	int			ncandidates = 4 + (int) (uniform() * 7);
 	TestProblem *t = make_problem(nstatements, ncandidates);
 
 	for (int c = 0; c < ncandidates; c++)
@@ -221,6 +220,15 @@ random_problem(void)
 		}
 	}
 	return t;
+}
+
+/* The same, of any size. */
+static TestProblem *
+random_problem(void)
+{
+	int			n = 3 + (int) (uniform() * 8);
+
+	return random_problem_of(n, 4 + (int) (uniform() * 7));
 }
 
 /* Bytes of a set. */
@@ -517,6 +525,12 @@ test_traps(void)
 	result = glperf_select(&t->p);
 	ok(*result.chosen == 1, "ties go to the lower number");
 
+	/* alike, and smaller */
+	t->size[0] = t->size[1] = 3;
+	result = glperf_select(&t->p);
+	ok(*result.chosen == 4, "of candidates that gain the same the smallest is chosen");
+	t->size[0] = 1;
+
 	/* limits at zero */
 	t->p.max_candidates = 0;
 	result = glperf_select(&t->p);
@@ -626,6 +640,52 @@ test_stopping(void)
 	ok(estimated, "what only estimates speak for is better than nothing");
 }
 
+/* What members have to save: the less, the more is gained; each saves it. */
+static void
+test_prices(void)
+{
+	static const double shares[] = {0.03, 0.005, 0.003, 0.001, 0.0005, 0};
+	int			worse = 0;
+	int			useless = 0;
+
+	for (int i = 0; i < 60; i++)
+	{
+		TestProblem *t = random_problem_of(MAX_STATEMENTS, MAX_CANDIDATES);
+		double		total = 0;
+		double		before = 0;
+
+		for (int s = 0; s < t->p.nstatements; s++)
+			total += t->weight[s];
+		t->p.budget = set_size(t, ~UINT64CONST(0)) * (0.05 + 0.5 * uniform());
+		if (i % 3 != 1)
+			t->p.max_candidates = 1 + (int) (uniform() * 5);
+		t->p.ratio = test_asked_ratio;
+		t->p.bound = i % 2 ? NULL : test_bound;
+		for (size_t k = 0; k < lengthof(shares); k++)
+		{
+			GlperfSelection result;
+
+			t->p.min_gain = shares[k] * total;
+			result = solve(t);
+			if (result.gain < before - 1e-6 * total)
+				worse++;
+			before = result.gain;
+			for (int c = 0; c < t->p.ncandidates && !t->p.bound; c++)
+			{
+				uint64		rest = *result.chosen & ~(UINT64CONST(1) << c);
+
+				if (rest != *result.chosen && result.gain -
+					glperf_select_gain(&t->p, &rest) <
+					t->p.min_gain - 1e-6 * total)
+					useless++;
+			}
+		}
+		pg_free(t);
+	}
+	ok(worse == 0, "to ask for less never leads to a worse set");
+	ok(useless == 0, "each member saves what it has to");
+}
+
 /* Run everything and close the TAP stream. */
 int
 main(void)
@@ -633,6 +693,7 @@ main(void)
 	test_traps();
 	test_harm_found_late();
 	test_stopping();
+	test_prices();
 	test_quality();
 	printf("1..%d\n", number);
 	return 0;
