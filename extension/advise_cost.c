@@ -361,7 +361,8 @@ harvest_instance(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 
 /*
  * A partial index is worth it only when the statement asks for that very part
- * every time: drop predicates that some way of running does not share.
+ * every time, and one on an expression with a constant when that stays: drop
+ * those that some way of running does not share.
  */
 static void
 mark_supported(GlperfAdvice *advice, GlperfAdviceStatement *statement)
@@ -373,16 +374,18 @@ mark_supported(GlperfAdvice *advice, GlperfAdviceStatement *statement)
 		foreach(lc, statement->planned[p].harvest.proposed)
 		{
 			int			c = lfirst_int(lc);
+			const GlperfIndexDef *def = advice->candidates.items[c].def;
 			bool		everywhere = true;
+			bool		valued = glperf_has_value((Node *) def->pred) ||
+			glperf_has_value((Node *) def->exprs);
 
 			for (int o = 0; o < statement->nplanned; o++)
 				if (!list_member_int(statement->planned[o].harvest.proposed, c))
 					everywhere = false;
 			/* what holds for any value does not rest on samples of them */
-			if (glperf_has_value((Node *) advice->candidates.items[c].def->pred) &&
-				!glperf_workload_constants(statement->item))
+			if (valued && !glperf_workload_constants(statement->item))
 				everywhere = false;
-			if (everywhere || advice->candidates.items[c].def->pred == NIL)
+			if (everywhere || (!valued && def->pred == NIL))
 				advice->candidates.items[c].supported = true;
 		}
 	}

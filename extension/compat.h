@@ -312,6 +312,13 @@ glperf_relation_path(Oid database, Oid tablespace, Oid number, ForkNumber fork)
 #define GLPERF_HAVE_LAST_SCAN
 #endif
 
+/* Since 18 a B-tree scan skips from one value of a leading column to the next. */
+#if PG_VERSION_NUM >= 180000
+#define GLPERF_BTREE_SKIPS	true
+#else
+#define GLPERF_BTREE_SKIPS	false
+#endif
+
 /* Since 18 a foreign key may be declared without being enforced. */
 #if PG_VERSION_NUM >= 180000
 #define glperf_constraint_enforced(form)	((form)->conenforced)

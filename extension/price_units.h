@@ -25,6 +25,7 @@
 #define LOOKUP_SCATTERED	2700.0
 #define INDEX_PAGE			4000.0	/* copy the entries of a leaf page */
 #define ENTRY				35.0	/* step to the next index entry */
+#define PASSED_ENTRY		20.0	/* an entry that a condition rejects */
 #define LIST_ROW			25.0	/* pass a row of a list to intersect */
 #define FETCH				50.0	/* visit a row next to the last one */
 #define FETCH_SCATTERED		1200.0

@@ -203,9 +203,9 @@ price_lookup(IndexPath *path, bool in_order)
 				   missing(index_bytes(path->indexinfo)));
 }
 
-/* Entries that a scan of an index reads; its selectivity is of the table. */
+/* Entries that a scan of an index delivers; its selectivity is of the table. */
 static double
-entries_read(IndexPath *path)
+entries_found(IndexPath *path)
 {
 	IndexOptInfo *index = path->indexinfo;
 	double		entries = path->indexselectivity * index->rel->tuples;
@@ -213,11 +213,70 @@ entries_read(IndexPath *path)
 	return Max(1.0, Min(entries, index->tuples));
 }
 
-/* How much of an index a scan reads. */
+/* How much of an index a scan delivers. */
 static double
 share_of_index(IndexPath *path)
 {
-	return Min(1.0, entries_read(path) / Max(1.0, path->indexinfo->tuples));
+	return Min(1.0, entries_found(path) / Max(1.0, path->indexinfo->tuples));
+}
+
+/* Is a column of an index bound to a value, or to several? */
+static bool
+binds_column(const IndexOptInfo *index, const IndexClause *clause)
+{
+	Node	   *qual = (Node *) linitial_node(RestrictInfo,
+											  clause->indexquals)->clause;
+	Oid			opno = IsA(qual, OpExpr) ? ((OpExpr *) qual)->opno :
+	IsA(qual, ScalarArrayOpExpr) ? ((ScalarArrayOpExpr *) qual)->opno :
+	InvalidOid;
+
+	if (IsA(qual, NullTest))
+		return ((NullTest *) qual)->nulltesttype == IS_NULL;
+	return OidIsValid(opno) &&
+		get_op_opfamily_strategy(opno, index->opfamily[clause->indexcol]) ==
+		BTEqualStrategyNumber;
+}
+
+/*
+ * Of the entries that a B-tree scan reads, the share that satisfies all its
+ * conditions.  Conditions bound the part that is read up to the first column
+ * without an equality; the others are tested on each entry of that part.
+ */
+static double
+share_that_matches(const GlperfPricing *pricing, IndexPath *path)
+{
+	const IndexOptInfo *index = path->indexinfo;
+	int			column = -1;
+	bool		bound = true;
+	double		share = 1;
+	ListCell   *lc;
+
+	if (index->relam != BTREE_AM_OID || GLPERF_BTREE_SKIPS)
+		return 1;
+	foreach(lc, path->indexclauses)
+	{
+		IndexClause *clause = lfirst_node(IndexClause, lc);
+		double		each = clause->rinfo->norm_selec;
+
+		if (clause->indexcol > column)
+		{
+			/* from a gap on, nothing bounds the scan any more */
+			if (!bound || clause->indexcol > column + 1)
+				column = index->ncolumns;
+			else
+				column = clause->indexcol;
+			bound = false;
+		}
+		bound |= column == clause->indexcol && binds_column(index, clause);
+		if (column == clause->indexcol)
+			continue;
+		if (each < 0 || each > 1)
+			each = clause_selectivity(pricing->root,
+									  (Node *) clause->rinfo,
+									  index->rel->relid, JOIN_INNER, NULL);
+		share *= each;
+	}
+	return share;
 }
 
 /*
@@ -225,9 +284,14 @@ share_of_index(IndexPath *path)
  * comes to it, so wide ones cost more.
  */
 static double
-price_entries(IndexPath *path)
+price_entries(const GlperfPricing *pricing, IndexPath *path)
 {
-	return entries_read(path) * ENTRY +
+	double		found = entries_found(path);
+	double		passed = Min(path->indexinfo->tuples,
+							 found / Max(1e-9, share_that_matches(pricing, path))) -
+	found;
+
+	return found * ENTRY + Max(0.0, passed) * PASSED_ENTRY +
 		share_of_index(path) * path->indexinfo->pages * INDEX_PAGE;
 }
 
@@ -237,12 +301,12 @@ price_index_scan(const GlperfPricing *pricing, IndexPath *path, bool in_order)
 {
 	IndexOptInfo *index = path->indexinfo;
 	RelOptInfo *rel = index->rel;
-	double		entries = entries_read(path);
+	double		entries = entries_found(path);
 	double		fetched = entries;
 	double		bytes = (double) rel->pages * BLCKSZ;
 	double		follows = index_correlation(pricing, index);
 	double		scattered = missing(bytes);
-	double		price = price_lookup(path, in_order) + price_entries(path);
+	double		price = price_lookup(path, in_order) + price_entries(pricing, path);
 	double		pages;
 
 	if (path->path.pathtype == T_IndexOnlyScan)
@@ -313,7 +377,7 @@ price_bitmap_index(const GlperfPricing *pricing, Path *path, double *follows)
 		*follows = Max(*follows, index_correlation(pricing, scan->indexinfo));
 		return price_lookup(scan, false) +
 			LIST_ROW * rows_passed(scan) +
-			price_entries(scan);
+			price_entries(pricing, scan);
 	}
 	if (IsA(path, BitmapAndPath))
 		parts = ((BitmapAndPath *) path)->bitmapquals;

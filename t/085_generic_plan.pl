@@ -102,6 +102,14 @@ $node->safe_psql('postgres', "SELECT id, body FROM jobs WHERE status = 'pending'
 like(advice(), qr/\(created\).* WHERE .*its constant is part of the statement's text in all/,
 	'the text holds the constant: partial');
 
+# Failure proved: an index on the distance to one of the places asked for.
+forget();
+$node->safe_psql('postgres', "SELECT id, body FROM jobs ORDER BY abs(tenant - $_) LIMIT 10;\n" x 2) for 3 .. 5;
+is(advice(), '', 'an expression with a constant that varies: nothing');
+forget();
+$node->safe_psql('postgres', "SELECT id, body FROM jobs WHERE abs(id - 5) = $_;\n" x 2) for 3 .. 5;
+like(advice(), qr/^CREATE INDEX CONCURRENTLY x ON public.jobs \(\(*abs\(\(?id - 5/, 'one that stays: an index');
+
 # Failure proved: one look is taken for a rule.
 forget();
 $node->safe_psql('postgres', "SELECT id, body FROM jobs WHERE status = 'pending' ORDER BY created LIMIT 10;\n");
