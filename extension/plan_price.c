@@ -21,8 +21,10 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
+#include "optimizer/tlist.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
 #include "utils/syscache.h"
 
 #include "price_units.h"
@@ -126,6 +128,37 @@ hash_bytes(double rows, int width)
 	return rows * (width + HASH_OVERHEAD);
 }
 
+/*
+ * Share of the probes of a hash table that look for another key than the one
+ * before did: the same one's rows are still in the processor's caches.
+ */
+static double
+keys_apart(const GlperfPricing *pricing, HashPath *hash, double probes)
+{
+	Path	   *outer = hash->jpath.outerjoinpath;
+	ListCell   *lc;
+
+	foreach(lc, pricing->here ? hash->path_hashclauses : NIL)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
+		Node	   *expr = bms_is_subset(rinfo->left_relids,
+										 outer->parent->relids) ?
+		get_leftop(rinfo->clause) : get_rightop(rinfo->clause);
+		VariableStatData vardata;
+		bool		guessed;
+		double		keys;
+
+		if (!glperf_price_sorted_by(outer, expr))
+			continue;
+		examine_variable(pricing->here, expr, 0, &vardata);
+		keys = get_variable_numdistinct(&vardata, &guessed);
+		ReleaseVariableStats(vardata);
+		if (!guessed)
+			return Min(1.0, keys / probes);
+	}
+	return 1;
+}
+
 /* A hash join. */
 static double
 price_hash_join(const GlperfPricing *pricing, HashPath *hash)
@@ -137,13 +170,15 @@ price_hash_join(const GlperfPricing *pricing, HashPath *hash)
 	double		probes = rows_of(pricing, outer);
 	double		matches = rows_of(pricing, &join->path);
 	double		far = missing(hash_bytes(built, inner->pathtarget->width));
+	double		apart = keys_apart(pricing, hash, probes);
 	double		price = price_path(pricing, outer) +
 	price_path(pricing, inner);
 
 	/* what finds nothing looks at the buckets alone */
 	price += built * (HASH_BUILD + HASH_BUILD_FAR * far) +
-		probes * (HASH_PROBE + HASH_PROBE_FAR * missing(built * HASH_BUCKET)) +
-		matches * (JOIN_ROW + HASH_MATCH_FAR * far);
+		probes * (HASH_PROBE +
+				  apart * HASH_PROBE_FAR * missing(built * HASH_BUCKET)) +
+		matches * (JOIN_ROW + apart * HASH_MATCH_FAR * far);
 	if (hash->num_batches > 1)
 		price += (built + probes) * SPILLED_ROW *
 			(hash->num_batches - 1) / hash->num_batches;
@@ -223,6 +258,27 @@ count_numeric(Node *node, void *context)
 	return expression_tree_walker(node, count_numeric, context);
 }
 
+/* Rows that find another group than the row before did. */
+static double
+groups_apart(const GlperfPricing *pricing, AggPath *agg)
+{
+	PathTarget *target = agg->path.pathtarget;
+	int			i = 0;
+	ListCell   *lc;
+
+	foreach(lc, target->exprs)
+	{
+		Index		ref = get_pathtarget_sortgroupref(target, i++);
+
+		if (ref != 0 &&
+			get_sortgroupref_clause_noerr(ref, agg->groupClause) != NULL &&
+			glperf_price_sorted_by(agg->subpath, (Node *) lfirst(lc)))
+			return Min(rows_of(pricing, agg->subpath),
+					   Max(1.0, agg->numGroups));
+	}
+	return rows_of(pricing, agg->subpath);
+}
+
 /* Grouping. */
 static double
 price_aggregate(const GlperfPricing *pricing, AggPath *agg)
@@ -236,11 +292,11 @@ price_aggregate(const GlperfPricing *pricing, AggPath *agg)
 	price += rows_of(pricing, below) * NUMERIC * arithmetic;
 
 	if (agg->aggstrategy == AGG_HASHED || agg->aggstrategy == AGG_MIXED)
-		price += rows_of(pricing, below) *
-			(GROUP_ROW + GROUP_ROW_FAR *
-			 missing(hash_bytes(Max(1.0, agg->numGroups),
-								below->pathtarget->width + 64 +
-								arithmetic * NUMERIC_STATE)));
+		price += rows_of(pricing, below) * GROUP_ROW +
+			groups_apart(pricing, agg) * GROUP_ROW_FAR *
+			missing(hash_bytes(Max(1.0, agg->numGroups),
+							   below->pathtarget->width + 64 +
+							   arithmetic * NUMERIC_STATE));
 	return price;
 }
 

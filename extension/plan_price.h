@@ -72,6 +72,9 @@ extern double glperf_price_scan(const GlperfPricing *pricing, Path *path,
 extern bool glperf_price_in_order(const GlperfPricing *pricing, Path *outer,
 								  Path *inner);
 
+/* Does an index see to it that rows come sorted by expr, also through joins? */
+extern bool glperf_price_sorted_by(Path *path, Node *expr);
+
 /* How often a nested loop runs its inner side; memoised runs don't count. */
 extern double glperf_price_loops(const GlperfPricing *pricing, Path *outer,
 								 Path *inner);

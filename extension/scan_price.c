@@ -560,3 +560,63 @@ glperf_price_in_order(const GlperfPricing *pricing, Path *outer, Path *inner)
 	}
 	return false;
 }
+
+/* Does an index deliver its rows in the order of a column? */
+static bool
+index_sorted_by(Path *path, Var *var)
+{
+	IndexOptInfo *index;
+
+	if (!IsA(path, IndexPath) || path->parent->relid != var->varno)
+		return false;
+	index = ((IndexPath *) path)->indexinfo;
+	return index->relam == BTREE_AM_OID &&
+		index->indexkeys[0] == var->varattno;
+}
+
+bool
+glperf_price_sorted_by(Path *path, Node *expr)
+{
+	JoinPath   *join = (JoinPath *) path;
+	ListCell   *lc;
+
+	check_stack_depth();
+	while (expr && IsA(expr, RelabelType))
+		expr = (Node *) ((RelabelType *) expr)->arg;
+	if (path == NULL || expr == NULL || !IsA(expr, Var))
+		return false;
+	if (IsA(path, MaterialPath))
+		return glperf_price_sorted_by(((MaterialPath *) path)->subpath, expr);
+	if (IsA(path, ProjectionPath))
+		return glperf_price_sorted_by(((ProjectionPath *) path)->subpath,
+									  expr);
+	if (!IsA(path, NestPath) && !IsA(path, MergePath) &&
+		!(IsA(path, HashPath) && ((HashPath *) path)->num_batches <= 1))
+		return index_sorted_by(path, (Var *) expr);
+	if (glperf_price_sorted_by(join->outerjoinpath, expr))
+		return true;
+	/* what is equal to a column of the outer side comes in its order */
+	foreach(lc, join->joinrestrictinfo)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
+		List	   *args;
+		ListCell   *la;
+		int			other = 2;
+
+		if (rinfo->mergeopfamilies == NIL || !IsA(rinfo->clause, OpExpr))
+			continue;
+		args = ((OpExpr *) rinfo->clause)->args;
+		foreach(la, args)
+		{
+			Var		   *var = (Var *) lfirst(la);
+
+			other--;
+			if (IsA(var, Var) && var->varno == ((Var *) expr)->varno &&
+				var->varattno == ((Var *) expr)->varattno &&
+				glperf_price_sorted_by(join->outerjoinpath,
+									   (Node *) list_nth(args, other)))
+				return true;
+		}
+	}
+	return false;
+}
