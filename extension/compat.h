@@ -326,6 +326,13 @@ glperf_relation_path(Oid database, Oid tablespace, Oid number, ForkNumber fork)
 #define glperf_constraint_enforced(form)	(true)
 #endif
 
+/* The node that removes duplicates of sorted rows. */
+#if PG_VERSION_NUM < 190000
+#define T_GlperfUniquePath	T_UpperUniquePath
+#else
+#define T_GlperfUniquePath	T_UniquePath
+#endif
+
 /* What a path that removes duplicates or combines sets reads; else NIL. */
 static inline List *
 glperf_set_path_inputs(Path *path)

@@ -35,11 +35,52 @@
 
 static double price_path(const GlperfPricing *pricing, Path *path);
 
+/*
+ * How many times more rows than planned a path may yield.  Those of a subquery
+ * are as doubtful as the joins inside, whatever is then done with them.
+ */
+static double
+more_rows(const GlperfPricing *pricing, Path *path)
+{
+	GlperfPricing inside = *pricing;
+	Path	   *below = NULL;
+
+	check_stack_depth();
+	switch (nodeTag(path))
+	{
+		case T_SubqueryScanPath:
+			inside.here = path->parent->subroot;
+			below = ((SubqueryScanPath *) path)->subpath;
+			break;
+		case T_SortPath:
+		case T_IncrementalSortPath:
+			below = ((SortPath *) path)->subpath;
+			break;
+		case T_ProjectionPath:
+			below = ((ProjectionPath *) path)->subpath;
+			break;
+		case T_GlperfUniquePath:
+			below = linitial(glperf_set_path_inputs(path));
+			break;
+		case T_AggPath:
+			if (((AggPath *) path)->groupClause != NIL)
+				below = ((AggPath *) path)->subpath;
+			break;
+		default:
+			break;
+	}
+	return below ? more_rows(&inside, below) :
+		glperf_price_doubt(pricing, path->parent);
+}
+
 /* Rows that a path yields, as pessimistic as wanted. */
 static double
 rows_of(const GlperfPricing *pricing, Path *path)
 {
-	return Max(1.0, path->rows) * glperf_price_doubt(pricing, path->parent);
+	double		more = IsA(path, SubqueryScanPath) ? more_rows(pricing, path) :
+	glperf_price_doubt(pricing, path->parent);
+
+	return Max(1.0, path->rows) * more;
 }
 
 /* Price of all that a planner's root has to do, chosen path first. */
@@ -144,16 +185,12 @@ keys_apart(const GlperfPricing *pricing, HashPath *hash, double probes)
 		Node	   *expr = bms_is_subset(rinfo->left_relids,
 										 outer->parent->relids) ?
 		get_leftop(rinfo->clause) : get_rightop(rinfo->clause);
-		VariableStatData vardata;
-		bool		guessed;
 		double		keys;
 
 		if (!glperf_price_sorted_by(outer, expr))
 			continue;
-		examine_variable(pricing->here, expr, 0, &vardata);
-		keys = get_variable_numdistinct(&vardata, &guessed);
-		ReleaseVariableStats(vardata);
-		if (!guessed)
+		keys = glperf_price_values(pricing->here, expr);
+		if (keys > 0)
 			return Min(1.0, keys / probes);
 	}
 	return 1;

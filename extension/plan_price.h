@@ -22,7 +22,7 @@ struct GlperfWhatif;
 typedef struct GlperfPricing
 {
 	const struct GlperfWhatif *whatif;	/* knows tables and made-up indexes */
-	PlannerInfo *root;			/* any one of the planner call's */
+	PlannerInfo *root;			/* any one of the planner call's, for subplans */
 
 	/*
 	 * Rows of a join are taken to be this many times the planner's estimate,
@@ -53,6 +53,20 @@ extern const double glperf_pessimistic_growth;
  */
 extern double glperf_price_doubt(const GlperfPricing *pricing,
 								 RelOptInfo *rel);
+
+/*
+ * While root is being planned, with its tables' rows estimated: note which of
+ * them refer to few values of which others.  Only the first call for a root
+ * does anything.
+ */
+extern void glperf_price_note_joins(const struct GlperfWhatif *whatif,
+									PlannerInfo *root);
+
+/*
+ * Number of different values of an expression of root's, also after its plan
+ * is finished; 0 when unknown.
+ */
+extern double glperf_price_values(PlannerInfo *root, Node *expr);
 
 /*
  * Price of a root of the planner's that runs this path, and of all subplans

@@ -59,18 +59,69 @@ member_relation(PlannerInfo *root, EquivalenceMember *em)
 	return relid;
 }
 
-/* Number of different values of a member. */
+/* Number of different values of an expression; 0 when unknown. */
 static double
-values_of(PlannerInfo *root, EquivalenceMember *em)
+values_of_expr(PlannerInfo *root, Node *expr)
 {
 	VariableStatData vardata;
 	bool		guessed;
 	double		n;
 
-	examine_variable(root, (Node *) em->em_expr, 0, &vardata);
+	examine_variable(root, expr, 0, &vardata);
 	n = get_variable_numdistinct(&vardata, &guessed);
 	ReleaseVariableStats(vardata);
 	return guessed ? 0 : n;
+}
+
+/*
+ * When a plan is finished, the planner moves the numbers of tables in what it
+ * knows of a subquery's partitions and parts of a UNION ALL; looking up their
+ * statistics after that would follow wrong numbers.
+ */
+double
+glperf_price_values(PlannerInfo *root, Node *expr)
+{
+	Relids		relids = root->append_rel_array && root->query_level > 1 ?
+	pull_varnos(root, expr) : NULL;
+	int			relid = -1;
+
+	while ((relid = bms_next_member(relids, relid)) >= 0)
+		if (relid >= root->simple_rel_array_size ||
+			root->append_rel_array[relid] != NULL)
+			return 0;
+	return values_of_expr(root, expr);
+}
+
+/*
+ * Number of different values of a member, a column of relid; 0 when unknown.
+ * A UNION ALL has no statistics: of its parts the one with the most values
+ * stands for all.
+ */
+static double
+values_of(PlannerInfo *root, EquivalenceMember *em, int relid)
+{
+	Node	   *expr = (Node *) em->em_expr;
+	double		most = values_of_expr(root, expr);
+	ListCell   *lc;
+
+	if (most > 0 || root->simple_rte_array[relid]->rtekind != RTE_SUBQUERY)
+		return most;
+	while (IsA(expr, RelabelType))
+		expr = (Node *) ((RelabelType *) expr)->arg;
+	foreach(lc, root->append_rel_list)
+	{
+		AppendRelInfo *info = lfirst_node(AppendRelInfo, lc);
+		int			column = ((Var *) expr)->varattno;
+		Node	   *part;
+
+		if (info->parent_relid != relid || column <= 0 ||
+			column > list_length(info->translated_vars))
+			continue;
+		part = list_nth(info->translated_vars, column - 1);
+		if (part != NULL && IsA(part, Var))
+			most = Max(most, values_of_expr(root, part));
+	}
+	return most;
 }
 
 /* Note how the members of a class refer to a filtered table's column. */
@@ -86,12 +137,13 @@ note_references(List *list, PlannerInfo *root, EquivalenceClass *ec,
 
 	if (kept >= 1)
 		return list;
-	values = values_of(root, to);
+	values = values_of(root, to, relid);
 	foreach(lc, ec->ec_members)
 	{
 		EquivalenceMember *from = lfirst(lc);
 		int			other = member_relation(root, from);
-		double		used = other && other != relid ? values_of(root, from) : 0;
+		double		used = other && other != relid ?
+		values_of(root, from, other) : 0;
 		Reference  *reference;
 
 		if (used <= 0 || used >= values)
@@ -105,24 +157,36 @@ note_references(List *list, PlannerInfo *root, EquivalenceClass *ec,
 	return list;
 }
 
-/* All references of a root, found once for each planning. */
-static List *
-references_of(const GlperfPricing *pricing)
+/* All references of a root that are known; NULL when it was not looked at. */
+static References *
+references_of(const GlperfWhatif *whatif, PlannerInfo *root)
 {
-	List	  **known = pricing->whatif->references;
+	ListCell   *lc;
+
+	foreach(lc, *whatif->references)
+	{
+		References *references = lfirst(lc);
+
+		if (references->root == root)
+			return references;
+	}
+	return NULL;
+}
+
+void
+glperf_price_note_joins(const GlperfWhatif *whatif, PlannerInfo *root)
+{
+	MemoryContext old;
 	References *mine;
 	ListCell   *lc;
 
-	foreach(lc, *known)
-	{
-		mine = lfirst(lc);
-		if (mine->root == pricing->here)
-			return mine->list;
-	}
-	mine = palloc(sizeof(References));
-	mine->root = pricing->here;
-	mine->list = NIL;
-	foreach(lc, mine->root->eq_classes)
+	if (references_of(whatif, root))
+		return;
+	/* joins may be looked at in a context of their own */
+	old = MemoryContextSwitchTo(root->planner_cxt);
+	mine = palloc0(sizeof(References));
+	mine->root = root;
+	foreach(lc, root->eq_classes)
 	{
 		EquivalenceClass *ec = lfirst(lc);
 		ListCell   *lm;
@@ -130,11 +194,10 @@ references_of(const GlperfPricing *pricing)
 		if (ec->ec_has_volatile || list_length(ec->ec_members) < 2)
 			continue;
 		foreach(lm, ec->ec_members)
-			mine->list = note_references(mine->list, mine->root, ec,
-										 lfirst(lm));
+			mine->list = note_references(mine->list, root, ec, lfirst(lm));
 	}
-	*known = lappend(*known, mine);
-	return mine->list;
+	*whatif->references = lappend(*whatif->references, mine);
+	MemoryContextSwitchTo(old);
 }
 
 double
@@ -143,15 +206,18 @@ glperf_price_doubt(const GlperfPricing *pricing, RelOptInfo *rel)
 	double		usual;
 	double		growth = 1;
 	Bitmapset  *counted = NULL;
+	References *references;
 	ListCell   *lc;
 
 	if (pricing->growth <= 1 || rel->reloptkind != RELOPT_JOINREL)
 		return 1;
 	usual = pow(pricing->growth, bms_num_members(rel->relids) - 1);
-	if (pricing->here == NULL || pricing->whatif == NULL)
+	references = pricing->here && pricing->whatif ?
+		references_of(pricing->whatif, pricing->here) : NULL;
+	if (references == NULL)
 		return usual;
 	/* the first reference to a table is as good as any */
-	foreach(lc, references_of(pricing))
+	foreach(lc, references->list)
 	{
 		Reference  *reference = lfirst(lc);
 

@@ -238,6 +238,28 @@ binds_column(const IndexOptInfo *index, const IndexClause *clause)
 }
 
 /*
+ * Share of an index's entries that satisfy one condition, as far as that is
+ * known: of one on another table, just for an equality.
+ */
+static double
+share_by_clause(const GlperfPricing *pricing, const IndexOptInfo *index,
+				const IndexClause *clause)
+{
+	Node	   *qual = (Node *) linitial_node(RestrictInfo,
+											  clause->indexquals)->clause;
+	double		share = clause->rinfo->norm_selec;
+	double		values;
+
+	if (share >= 0 && share <= 1)
+		return share;
+	if (pricing->here == NULL || !IsA(qual, OpExpr) ||
+		!binds_column(index, clause))
+		return 1;
+	values = glperf_price_values(pricing->here, get_leftop(qual));
+	return values > 1 ? 1 / values : 1;
+}
+
+/*
  * Of the entries that a B-tree scan reads, the share that satisfies all its
  * conditions.  Conditions bound the part that is read up to the first column
  * without an equality; the others are tested on each entry of that part.
@@ -256,7 +278,6 @@ share_that_matches(const GlperfPricing *pricing, IndexPath *path)
 	foreach(lc, path->indexclauses)
 	{
 		IndexClause *clause = lfirst_node(IndexClause, lc);
-		double		each = clause->rinfo->norm_selec;
 
 		if (clause->indexcol > column)
 		{
@@ -268,13 +289,8 @@ share_that_matches(const GlperfPricing *pricing, IndexPath *path)
 			bound = false;
 		}
 		bound |= column == clause->indexcol && binds_column(index, clause);
-		if (column == clause->indexcol)
-			continue;
-		if (each < 0 || each > 1)
-			each = clause_selectivity(pricing->root,
-									  (Node *) clause->rinfo,
-									  index->rel->relid, JOIN_INNER, NULL);
-		share *= each;
+		if (column != clause->indexcol)
+			share *= share_by_clause(pricing, index, clause);
 	}
 	return share;
 }

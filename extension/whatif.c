@@ -40,6 +40,7 @@
 #include "bitset.h"
 #include "glperf.h"
 #include "guc.h"
+#include "plan_price.h"
 #include "statement.h"
 #include "write_cost.h"
 #include "statistics_advice.h"
@@ -427,6 +428,8 @@ whatif_set_join_pathlist(PlannerInfo *root, RelOptInfo *join,
 {
 	if (prev_set_join_pathlist)
 		prev_set_join_pathlist(root, join, outer, inner, type, extra);
+	if (active)
+		glperf_price_note_joins(active, root);
 	if (active && MemoryContextMemAllocated(CurrentMemoryContext, false) >
 		MAX_PLAN_MB * (Size) 1024 * 1024)
 		ereport(ERROR,

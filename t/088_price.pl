@@ -22,6 +22,7 @@ max_parallel_workers_per_gather = 0
 jit = off
 shared_buffers = 64MB
 random_page_cost = 0.1
+work_mem = 64MB
 });
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
@@ -79,6 +80,32 @@ sub join_days
 is(advise('time', 'big', [ join_days('ever'), 6000 ]), 'app.big (k)', 'look-ups for some of all days');
 # Failure proved: that other days have no sales is not thought of.
 is(advise('time', 'big', [ join_days('lately'), 6000 ]), '', '... but not where all sales may be meant');
+
+# --- the same inside of a subquery, over the parts of a UNION ALL
+sub subquery_days
+{
+	my ($column, $sales, $distinct) = @_;
+
+	return "SELECT sum(b.v), max(b.pad) FROM big b JOIN (SELECT $distinct s.k FROM day d JOIN $sales ON s.$column = d.id"
+	  . " WHERE d.year = 3 OFFSET 0) x ON x.k = b.k";
+}
+my $parts = '(SELECT ever, lately, k FROM sale WHERE k > 5 UNION ALL SELECT ever, lately, k FROM sale) s';
+
+is(advise('time', 'big', [ subquery_days('ever', 'sale s', 'DISTINCT'), 6000 ]), 'app.big (k)', 'look-ups for a subquery');
+is(advise('time', 'big', [ subquery_days('ever', $parts, ''), 6000 ]), 'app.big (k)', '... over parts');
+# Failure proved: the rows of a subquery are not doubted.
+is(advise('time', 'big', [ subquery_days('lately', 'sale s', 'DISTINCT'), 6000 ]), '', 'but not where it may yield all sales');
+# Failure proved: nothing is known of what UNION ALL refers to.
+is(advise('time', 'big', [ subquery_days('lately', $parts, ''), 6000 ]), '', '... nor over parts');
+
+# --- conditions behind a gap of an index, on parts inside of a subquery
+$node->safe_psql('postgres', 'CREATE INDEX sale_ever_lately ON app.sale (ever, lately)');
+my $gap = 'SELECT sum(b.v), max(b.pad) FROM big b JOIN (SELECT s.k FROM day d JOIN (SELECT ever, lately, k FROM sale'
+  . ' UNION ALL SELECT ever, lately, k FROM sale) s ON s.lately = d.id WHERE d.id IN (3, 5) AND s.ever > 19000 OFFSET 0) x ON x.k = b.k';
+# Failure proved: statistics of a part are looked up by numbers of the whole
+# statement, or where the planner has moved those of the subquery.
+is(advise('time', 'big', [ $gap, 6000 ]), 'app.big (k)', 'parts of a subquery are priced');
+$node->safe_psql('postgres', 'DROP INDEX app.sale_ever_lately');
 
 # --- what was measured says how far more rows are to be expected: two scans tell
 # how long a price takes, and a join takes as long as it should, or longer
