@@ -8,13 +8,18 @@
  * planner expects a twentieth of a per cent of the sales where a fifth is
  * meant.  What it can know is how many values each side of a join has.  If all
  * of those that a condition keeps are referred to, the join yields more rows by
- * the ratio of the two, which pessimism takes to be so.
+ * the ratio of the two.  Pessimism takes that to be so, and takes them for the
+ * ones that are referred to most: what is asked for is the days before
+ * Christmas.
  */
 #include "plan_price.h"
 
 #include <math.h>
 
+#include "access/htup_details.h"
+#include "catalog/pg_statistic.h"
 #include "optimizer/optimizer.h"
+#include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 
 #include "whatif.h"
@@ -59,18 +64,68 @@ member_relation(PlannerInfo *root, EquivalenceMember *em)
 	return relid;
 }
 
-/* Number of different values of an expression; 0 when unknown. */
-static double
-values_of_expr(PlannerInfo *root, Node *expr)
+/* What is known of a column that refers to another table. */
+typedef struct Referring
 {
+	double		values;			/* different ones; 0 when unknown */
+	double		most;			/* largest share of its rows that have any of
+								 * so many values as are kept */
+} Referring;
+
+/*
+ * Largest share of the rows with a value that have any kept of the values of a
+ * column: those that are most common.
+ */
+static double
+largest_share(VariableStatData *vardata, double values, double kept)
+{
+	AttStatsSlot slot;
+	double		share = 0;
+	double		rest = 1;		/* share of the values that are not common */
+
+	if (!HeapTupleIsValid(vardata->statsTuple))
+		return kept / values;
+	rest -= ((Form_pg_statistic) GETSTRUCT(vardata->statsTuple))->stanullfrac;
+	if (rest <= 0)
+		return 0;
+	if (get_attstatsslot(&slot, vardata->statsTuple, STATISTIC_KIND_MCV,
+						 InvalidOid, ATTSTATSSLOT_NUMBERS))
+	{
+		double		with_value = rest;
+
+		for (int i = 0; i < slot.nnumbers; i++)
+		{
+			share += slot.numbers[i] * Max(0.0, Min(1.0, kept - i)) / with_value;
+			rest -= slot.numbers[i];
+		}
+		rest /= with_value;
+		kept -= slot.nnumbers;
+		values -= slot.nnumbers;
+		free_attstatsslot(&slot);
+	}
+	else
+		rest = 1;
+	if (kept > 0 && values > 0 && rest > 0)
+		share += Min(1.0, kept / values) * rest;
+	return Min(1.0, share);
+}
+
+/* What is known of an expression, of whose values so many are kept. */
+static Referring
+look_at(PlannerInfo *root, Node *expr, double kept)
+{
+	Referring	result = {0};
 	VariableStatData vardata;
 	bool		guessed;
-	double		n;
 
 	examine_variable(root, expr, 0, &vardata);
-	n = get_variable_numdistinct(&vardata, &guessed);
+	result.values = get_variable_numdistinct(&vardata, &guessed);
+	if (guessed)
+		result.values = 0;
+	else
+		result.most = largest_share(&vardata, result.values, kept);
 	ReleaseVariableStats(vardata);
-	return guessed ? 0 : n;
+	return result;
 }
 
 /*
@@ -89,39 +144,44 @@ glperf_price_values(PlannerInfo *root, Node *expr)
 		if (relid >= root->simple_rel_array_size ||
 			root->append_rel_array[relid] != NULL)
 			return 0;
-	return values_of_expr(root, expr);
+	return look_at(root, expr, 0).values;
 }
 
 /*
- * Number of different values of a member, a column of relid; 0 when unknown.
- * A UNION ALL has no statistics: of its parts the one with the most values
- * stands for all.
+ * What is known of a member, a column of relid.  A UNION ALL has no
+ * statistics: of its parts the one with the most values stands for all.
  */
-static double
-values_of(PlannerInfo *root, EquivalenceMember *em, int relid)
+static Referring
+look_at_member(PlannerInfo *root, EquivalenceMember *em, int relid,
+			   double kept)
 {
 	Node	   *expr = (Node *) em->em_expr;
-	double		most = values_of_expr(root, expr);
+	Referring	best = look_at(root, expr, kept);
 	ListCell   *lc;
 
-	if (most > 0 || root->simple_rte_array[relid]->rtekind != RTE_SUBQUERY)
-		return most;
+	if (best.values > 0 ||
+		root->simple_rte_array[relid]->rtekind != RTE_SUBQUERY)
+		return best;
 	while (IsA(expr, RelabelType))
 		expr = (Node *) ((RelabelType *) expr)->arg;
 	foreach(lc, root->append_rel_list)
 	{
 		AppendRelInfo *info = lfirst_node(AppendRelInfo, lc);
 		int			column = ((Var *) expr)->varattno;
-		Node	   *part;
+		Referring	part;
+		Node	   *translated;
 
 		if (info->parent_relid != relid || column <= 0 ||
 			column > list_length(info->translated_vars))
 			continue;
-		part = list_nth(info->translated_vars, column - 1);
-		if (part != NULL && IsA(part, Var))
-			most = Max(most, values_of_expr(root, part));
+		translated = list_nth(info->translated_vars, column - 1);
+		if (translated == NULL || !IsA(translated, Var))
+			continue;
+		part = look_at(root, translated, kept);
+		if (part.values > best.values)
+			best = part;
 	}
-	return most;
+	return best;
 }
 
 /* Note how the members of a class refer to a filtered table's column. */
@@ -137,21 +197,23 @@ note_references(List *list, PlannerInfo *root, EquivalenceClass *ec,
 
 	if (kept >= 1)
 		return list;
-	values = values_of(root, to, relid);
+	values = look_at_member(root, to, relid, 0).values;
 	foreach(lc, ec->ec_members)
 	{
 		EquivalenceMember *from = lfirst(lc);
 		int			other = member_relation(root, from);
-		double		used = other && other != relid ?
-		values_of(root, from, other) : 0;
+		Referring	referring;
 		Reference  *reference;
 
-		if (used <= 0 || used >= values)
+		if (other == 0 || other == relid)
+			continue;
+		referring = look_at_member(root, from, other, kept * values);
+		if (referring.values <= 0 || referring.values >= values)
 			continue;
 		reference = palloc(sizeof(Reference));
 		reference->to = relid;
 		reference->from = other;
-		reference->growth = Min(values / used, 1 / kept);
+		reference->growth = referring.most / kept;
 		list = lappend(list, reference);
 	}
 	return list;

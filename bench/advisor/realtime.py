@@ -10,7 +10,7 @@ query by turns without and with the new indexes, and drops them.  A query whose
 plan has not changed takes as long as before, but for how much faster or slower
 the others without indexes have become since; one that does not finish within
 --timeout in either state is left out.  A time is the best of --runs after one
-to warm up; how far the first times and those by turns without indexes differ
+to warm up, but for queries of five seconds and more, which warm themselves; how far the first times and those by turns without indexes differ
 is said, too.  Budgets are megabytes (10^6 bytes) on disk; --min-benefit is
 what an index has to save, in per cent of the workload's time.  PG* variables
 name a server on this machine (its /proc is read); run it when nothing else
@@ -28,7 +28,11 @@ import sys
 from estimate import dollar, load, psql
 
 
-def cpu_ms(db, text, runs, timeout, indexes=()):
+# A query that takes so long is not run once more to warm up.
+LONG_MS = 5000
+
+
+def cpu_ms(db, text, runs, timeout, indexes=(), warm_up=1):
     """Best CPU times of the query's backend in ms, without and with indexes.
 
     Without and with take turns, so that other work on the machine falls on
@@ -40,7 +44,7 @@ def cpu_ms(db, text, runs, timeout, indexes=()):
               "\\setenv BACKEND :pid\n" % timeout)
     tick = "\\! cut -d' ' -f1 /proc/$BACKEND/schedstat | sed 's/^/ticks /'\n"
     turns = ("false", "true") if indexes else ("",)
-    for _ in range(runs + 1):
+    for _ in range(warm_up + runs):
         for valid in turns:
             if indexes:
                 script += ("UPDATE pg_index SET indisvalid = %s WHERE"
@@ -58,7 +62,8 @@ def cpu_ms(db, text, runs, timeout, indexes=()):
     failed = re.findall(r"failed (\w+)", run.stdout)
     spent = [math.inf if f == "true" else b - a
              for a, b, f in zip(ticks[0::2], ticks[1::2], failed)]
-    best = [None if late else max(min(spent[len(turns) + t::len(turns)]), 1)
+    best = [None if late else
+            max(min(spent[warm_up * len(turns) + t::len(turns)]), 1)
             for t in range(len(turns))]
     return best if indexes else best[0]
 
@@ -71,7 +76,9 @@ def measure(db, queries, args):
             times = json.load(file)
     for name, text in queries.items():
         if name not in times:
-            times[name] = cpu_ms(db, text, args.runs, args.timeout)
+            times[name] = cpu_ms(db, text, 1, args.timeout, warm_up=0)
+            if times[name] is not None and times[name] < LONG_MS:
+                times[name] = cpu_ms(db, text, args.runs, args.timeout)
             if args.save:
                 with open(args.save, "w") as file:
                     json.dump(times, file, indent=1)
@@ -152,7 +159,8 @@ def try_budget(db, queries, before, megabytes, args):
             print("    " + r["ddl"], flush=True)
         for n, q in queries.items():
             if plan(db, q) != plans[n]:
-                both[n] = cpu_ms(db, q, args.runs, args.timeout, names)
+                both[n] = cpu_ms(db, q, args.runs, args.timeout, names,
+                                 0 if before[n] > LONG_MS else 1)
                 if args.verbose:
                     print("    %s %s" % (n, both[n]), flush=True)
     finally:
