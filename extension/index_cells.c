@@ -112,9 +112,10 @@ glperf_stored_type(Oid opclass, Oid type)
 	return keytype;
 }
 
-/* Cells of a column, found or made. */
+/* Cells of a column or expression, found or made. */
 static GlperfCells *
-find_cells(GlperfTableSample *sample, AttrNumber attnum, Oid keytype)
+find_cells(GlperfTableSample *sample, AttrNumber attnum, Node *expr,
+		   Oid keytype)
 {
 	MemoryContext old;
 	GlperfCells *cells;
@@ -125,12 +126,14 @@ find_cells(GlperfTableSample *sample, AttrNumber attnum, Oid keytype)
 	foreach(lc, sample->columns)
 	{
 		cells = lfirst(lc);
-		if (cells->attnum == attnum && cells->keytype == keytype)
+		if (cells->attnum == attnum && cells->keytype == keytype &&
+			equal(cells->expr, expr))
 			return cells;
 	}
 	old = MemoryContextSwitchTo(sample->context);
 	cells = palloc0(sizeof(GlperfCells));
 	cells->attnum = attnum;
+	cells->expr = copyObject(expr);
 	cells->keytype = keytype;
 	get_typlenbyvalalign(keytype, &typlen, &byval, &cells->align);
 	cells->cell = palloc(sizeof(GlperfCell) * sample->allocated);
@@ -144,7 +147,7 @@ glperf_sample_column(GlperfTableSample *sample, AttrNumber attnum, Oid opclass)
 {
 	Form_pg_attribute att = TupleDescAttr(sample->desc, attnum - 1);
 	Oid			keytype = glperf_stored_type(opclass, att->atttypid);
-	GlperfCells *cells = find_cells(sample, attnum, keytype);
+	GlperfCells *cells = find_cells(sample, attnum, NULL, keytype);
 	bool		cstring = keytype == CSTRINGOID && att->atttypid == NAMEOID;
 
 	for (; cells->n < sample->nrows; cells->n++)
@@ -159,6 +162,13 @@ glperf_sample_column(GlperfTableSample *sample, AttrNumber attnum, Oid opclass)
 		cells->widest = Max(cells->widest, cells->cell[cells->n].width);
 	}
 	return cells;
+}
+
+GlperfCells *
+glperf_sample_expr(GlperfTableSample *sample, Node *expr, Oid opclass)
+{
+	return find_cells(sample, 0, expr,
+					  glperf_stored_type(opclass, exprType(expr)));
 }
 
 GlperfMatches *

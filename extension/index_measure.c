@@ -64,41 +64,47 @@ may_evaluate(const GlperfIndexDef *def)
 		!contain_mutable_functions((Node *) def->pred);
 }
 
+/*
+ * Cells for the results of an expression.  Those over all rows are the same for
+ * all indexes; those over the rows of a predicate are of this one.
+ */
+static GlperfCells *
+result_cells(GlperfIndexRows *m, Node *expr, Oid opclass, GlperfCells *own)
+{
+	int16		typlen;
+	bool		byval;
+
+	if (m->def->pred == NIL)
+		return glperf_sample_expr(m->sample, expr, opclass);
+	if (own == NULL)
+	{
+		own = palloc0(sizeof(GlperfCells));
+		own->keytype = glperf_stored_type(opclass, exprType(expr));
+		get_typlenbyvalalign(own->keytype, &typlen, &byval, &own->align);
+	}
+	own->cell = own->cell ?
+		repalloc(own->cell, sizeof(GlperfCell) * m->sample->allocated) :
+		palloc(sizeof(GlperfCell) * m->sample->allocated);
+	return own;
+}
+
 /* Cells for the results of each expression. */
 static void
 reserve_results(GlperfIndexRows *m)
 {
-	ListCell   *lc;
-	int			i = 0;
-	int			n = m->sample->allocated;
-
 	if (m->exprs == NULL)
-		m->exprs = palloc0(sizeof(GlperfCells) *
+		m->exprs = palloc0(sizeof(GlperfCells *) *
 						   (list_length(m->def->exprs) + 1));
-	foreach(lc, m->def->exprs)
-	{
-		GlperfCells *cells = &m->exprs[i++];
-
-		cells->keytype = exprType(lfirst(lc));
-		cells->cell = cells->cell ?
-			repalloc(cells->cell, sizeof(GlperfCell) * n) :
-			palloc(sizeof(GlperfCell) * n);
-	}
 	for (int c = 0, e = 0; c < m->def->nkeys; c++)
-		if (m->def->attnum[c] == 0)
+		if (m->def->attnum[c] == 0 && e < list_length(m->def->exprs))
 		{
-			int16		typlen;
-			bool		byval;
-
-			m->exprs[e].keytype = glperf_stored_type(m->def->opclass[c],
-													 m->exprs[e].keytype);
-			get_typlenbyvalalign(m->exprs[e].keytype, &typlen, &byval,
-								 &m->exprs[e].align);
+			m->exprs[e] = result_cells(m, list_nth(m->def->exprs, e),
+									   m->def->opclass[c], m->exprs[e]);
 			e++;
 		}
 }
 
-/* Evaluate every expression of one row. */
+/* Evaluate every expression of one row, unless that has been done. */
 static void
 evaluate_row(GlperfIndexRows *m, int row, ExprState **exprs, ExprContext *econtext)
 {
@@ -108,16 +114,21 @@ evaluate_row(GlperfIndexRows *m, int row, ExprState **exprs, ExprContext *econte
 	foreach(lc, m->def->exprs)
 	{
 		Oid			type = exprType(lfirst(lc));
-		Oid			stored = m->exprs[i].keytype;
+		GlperfCells *cells = m->exprs[i];
+		ExprState  *expr = exprs[i++];
+		Datum		value;
 		bool		isnull;
-		Datum		value = ExecEvalExprSwitchContext(exprs[i], econtext, &isnull);
 		int16		typlen;
 		bool		byval;
 
-		get_typlenbyval(stored == CSTRINGOID ? stored : type, &typlen, &byval);
-		glperf_cell_set(&m->exprs[i].cell[row], value, isnull, typlen, byval,
+		if (row < cells->n)
+			continue;
+		value = ExecEvalExprSwitchContext(expr, econtext, &isnull);
+		get_typlenbyval(cells->keytype == CSTRINGOID ? CSTRINGOID : type,
+						&typlen, &byval);
+		glperf_cell_set(&cells->cell[row], value, isnull, typlen, byval,
 						get_typstorage(type));
-		i++;
+		cells->n = row + 1;
 	}
 }
 
@@ -125,7 +136,13 @@ evaluate_row(GlperfIndexRows *m, int row, ExprState **exprs, ExprContext *econte
 static int
 first_to_evaluate(const GlperfIndexRows *m)
 {
-	return m->def->exprs == NIL ? m->matches->n : m->evaluated;
+	int			first = m->sample->nrows;
+
+	if (m->def->exprs == NIL)
+		return m->matches->n;
+	for (int i = 0; i < list_length(m->def->exprs); i++)
+		first = Min(first, m->exprs[i]->n);
+	return first;
 }
 
 /* Does the predicate hold for a row?  Asked once for all indexes with it. */
@@ -195,10 +212,9 @@ glperf_measure_prepare(GlperfIndexRows *m)
 		if (first_to_evaluate(m) < m->sample->nrows &&
 			!glperf_sandbox_run(GetUserId(), NULL, evaluate, m, &failure))
 			return false;
-		m->evaluated = m->sample->nrows;
 	}
 	for (int c = 0; c < def->ncolumns; c++)
-		m->columns[c] = def->attnum[c] == 0 ? &m->exprs[e++] :
+		m->columns[c] = def->attnum[c] == 0 ? m->exprs[e++] :
 			glperf_sample_column(m->sample, def->attnum[c], c < def->nkeys ?
 								 def->opclass[c] : InvalidOid);
 	return true;

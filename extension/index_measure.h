@@ -17,8 +17,7 @@ typedef struct GlperfIndexRows
 	GlperfCells **columns;		/* [def->ncolumns] */
 	GlperfMatches *matches;		/* rows that the predicate holds for; NULL:
 								 * all */
-	GlperfCells *exprs;			/* one per expression */
-	int			evaluated;		/* rows */
+	GlperfCells **exprs;		/* one per expression */
 	GlperfSampledKeys keys;		/* of rows that the index has */
 } GlperfIndexRows;
 

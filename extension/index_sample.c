@@ -447,7 +447,17 @@ estimate_rows(GlperfTableSample *sample)
 							  (1 - n / sample->chunks)) * sample->chunks;
 }
 
-/* Note that all chunks have been read, when they have. */
+/* Make a step that was read before the present one. */
+static void
+use_step(GlperfTableSample *sample, int step)
+{
+	sample->step = step;
+	sample->chunks_read = sample->steps[step].chunks_read;
+	sample->nrows = sample->steps[step].nrows;
+	sample->whole = sample->steps[step].whole;
+}
+
+/* Note what has been read as a step, the present one. */
 static void
 note_progress(GlperfTableSamples *samples, GlperfTableSample *sample,
 			  int before)
@@ -455,6 +465,11 @@ note_progress(GlperfTableSamples *samples, GlperfTableSample *sample,
 	sample->whole = sample->chunks_read >= sample->chunks;
 	samples->pages_read += sample->pages_read - before;
 	estimate_rows(sample);
+	sample->step = sample->nsteps++;
+	sample->steps[sample->step] = (GlperfSampleStep)
+	{
+		sample->chunks_read, sample->nrows, sample->whole
+	};
 }
 
 /* Blocks to begin with, from how many rows one has. */
@@ -521,7 +536,10 @@ glperf_sample_table(GlperfTableSamples *samples, Oid relid, const char **why)
 	if (*why)
 		return NULL;
 	if (sample && sample->relid == relid)
+	{
+		use_step(sample, 0);
 		return sample;
+	}
 	if (samples->refused == relid)
 	{
 		*why = samples->why;
@@ -549,7 +567,13 @@ glperf_sample_grow(GlperfTableSamples *samples, GlperfTableSample *sample)
 	int			most = glperf_size_sample_pages / CHUNK;
 	MemoryContext old;
 
-	if (sample->whole || sample->chunks_read == 0 || sample->members >= most)
+	if (sample->step + 1 < sample->nsteps)
+	{
+		use_step(sample, sample->step + 1);
+		return true;
+	}
+	if (sample->whole || sample->chunks_read == 0 || sample->members >= most ||
+		sample->nsteps == GLPERF_SAMPLE_STEPS)
 		return false;
 	old = MemoryContextSwitchTo(sample->context);
 	read_members(sample, sample->members, Min(sample->members * 2, most));
@@ -571,7 +595,7 @@ glperf_sample_runs(GlperfTableSamples *samples, GlperfTableSample *sample)
 	old = MemoryContextSwitchTo(sample->context);
 	runs = palloc(sizeof(GlperfTableSample));
 	*runs = *sample;
-	runs->columns = NIL;
+	runs->columns = runs->expr_stats = NIL;
 	runs->matches = NIL;
 	runs->nrows = runs->chunks_read = runs->pages_read = 0;
 	runs->members = 0;

@@ -26,6 +26,7 @@ typedef struct GlperfCell
 typedef struct GlperfCells
 {
 	AttrNumber	attnum;			/* 0: an expression */
+	Node	   *expr;			/* that one */
 	Oid			keytype;		/* type as stored in the index */
 	char		align;			/* as pg_type.typalign */
 	int			n;				/* rows done */
@@ -41,9 +42,21 @@ typedef struct GlperfMatches
 	bool	   *match;			/* [sample->allocated] */
 } GlperfMatches;
 
+/* A sample as big as it once was: those of its rows that came first. */
+typedef struct GlperfSampleStep
+{
+	int			chunks_read;
+	int			nrows;
+	bool		whole;
+} GlperfSampleStep;
+
+/* Steps of a sample, each about twice as big as the one before. */
+#define GLPERF_SAMPLE_STEPS	16
+
 /*
  * Rows of one table, or of all partitions of one, in the table's own columns.
- * Chunks are blocks read together; the rows of one follow each other.
+ * Chunks are blocks read together; the rows of one follow each other.  Who asks
+ * for the sample gets its first step, whatever others have had read since.
  */
 typedef struct GlperfTableSample
 {
@@ -54,19 +67,23 @@ typedef struct GlperfTableSample
 	double		blocks;			/* of all leaves */
 	double		chunks;			/* the same in chunks */
 	uint32		members;		/* chunks asked for so far */
-	int			chunks_read;	/* of them, not locked */
+	int			chunks_read;	/* of them, not locked; of the present step */
 	int			pages_read;
 	bool		whole;			/* nothing was left out */
-	double		rows;			/* estimate of the table's, from the sample */
+	GlperfSampleStep steps[GLPERF_SAMPLE_STEPS];
+	int			nsteps;
+	int			step;			/* the present one */
+	double		rows;			/* estimate of the table's, from all read */
 	double		rows_error;		/* standard error of that */
 
-	int			nrows;
+	int			nrows;			/* of the present step */
 	int			allocated;
 	HeapTuple  *tuples;
 	uint32	   *chunk;			/* [row] number of its chunk, ascending */
 	uint32	   *block;			/* [row] of its block, among those read */
 	uint32	   *leaf;			/* [row] which partition */
-	List	   *columns;		/* GlperfCells *, plain columns looked at */
+	List	   *columns;		/* GlperfCells *, columns and expressions */
+	List	   *expr_stats;		/* whatif_stats.c's own */
 	List	   *matches;		/* GlperfMatches *, predicates looked at */
 	struct GlperfTableSample *runs; /* see glperf_sample_runs(), or NULL */
 } GlperfTableSample;
@@ -105,7 +122,10 @@ extern void glperf_samples_forget(GlperfTableSamples *samples);
 extern GlperfTableSample *glperf_sample_table(GlperfTableSamples *samples,
 											  Oid relid, const char **why);
 
-/* Read about as many blocks again; false when there are none or enough. */
+/*
+ * Go on to the next step: about as many blocks again, which are read unless
+ * they have been; false when there are none or enough.
+ */
 extern bool glperf_sample_grow(GlperfTableSamples *samples,
 							   GlperfTableSample *sample);
 
@@ -125,6 +145,13 @@ extern GlperfTableSample *glperf_sample_runs(GlperfTableSamples *samples,
  */
 extern GlperfCells *glperf_sample_column(GlperfTableSample *sample,
 										 AttrNumber attnum, Oid opclass);
+
+/*
+ * Cells of an expression as stored by an index of that operator class, for as
+ * many rows as they have been filled in for; that is up to the caller.
+ */
+extern GlperfCells *glperf_sample_expr(GlperfTableSample *sample, Node *expr,
+									   Oid opclass);
 
 /* Which rows satisfy pred, as far as that has been found out. */
 extern GlperfMatches *glperf_sample_matches(GlperfTableSample *sample,

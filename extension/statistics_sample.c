@@ -9,9 +9,11 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "common/hashfn.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -107,17 +109,64 @@ compare_values(const void *a, const void *b, void *arg)
 							   (SortSupport) arg);
 }
 
-/* Number values in place; NULL when the type has no order. */
+/*
+ * Number equal values alike: by a hash of each, which takes a fraction of the
+ * time of a sort where a comparison goes by a collation.
+ */
+static int *
+number_by_hash(const SampleValue *values, int n, TypeCacheEntry *entry,
+			   Oid collation)
+{
+	uint32		mask = pg_nextpower2_32(Max(n, 16)) * 2 - 1;
+	int		   *places = palloc(sizeof(int) * (mask + 1));	/* -1: free */
+	int		   *ids = palloc(sizeof(int) * n);
+	int			id = 0;
+
+	memset(places, -1, sizeof(int) * (mask + 1));
+	for (int i = 0; i < n; i++)
+	{
+		uint32		slot;
+
+		if (values[i].isnull)
+		{
+			ids[values[i].row] = 0;
+			continue;
+		}
+		slot = murmurhash32(DatumGetUInt32(FunctionCall1Coll(&entry->hash_proc_finfo,
+															 collation,
+															 values[i].value))) & mask;
+		while (places[slot] >= 0 &&
+			   !DatumGetBool(FunctionCall2Coll(&entry->eq_opr_finfo, collation,
+											   values[places[slot]].value,
+											   values[i].value)))
+			slot = (slot + 1) & mask;
+		if (places[slot] < 0)
+		{
+			places[slot] = i;
+			ids[values[i].row] = ++id;
+		}
+		else
+			ids[values[i].row] = ids[values[places[slot]].row];
+	}
+	pfree(places);
+	return ids;
+}
+
+/* Number values; may reorder them.  NULL when the type has no order. */
 static int *
 number_values(SampleValue *values, int n, Oid type, Oid collation)
 {
-	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_LT_OPR);
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_LT_OPR |
+											  TYPECACHE_EQ_OPR_FINFO |
+											  TYPECACHE_HASH_PROC_FINFO);
 	SortSupportData sort = {0};
 	int		   *ids;
 	int			id = 0;
 
 	if (!OidIsValid(entry->lt_opr))
 		return NULL;
+	if (OidIsValid(entry->hash_proc) && OidIsValid(entry->eq_opr))
+		return number_by_hash(values, n, entry, collation);
 	sort.ssup_cxt = CurrentMemoryContext;
 	sort.ssup_collation = collation;
 	sort.ssup_nulls_first = true;

@@ -222,12 +222,66 @@ glperf_whatif_analyse(Datum *sampled, bool *nulls, int n, Node *expr,
 	return stats->stats_valid ? make_statistic(stats) : NULL;
 }
 
+/* Statistics of an expression over a sample, which all indexes share. */
+typedef struct ExprStats
+{
+	Node	   *expr;
+	Oid			collation;
+	double		rows;			/* of the table */
+	HeapTuple	stats;			/* NULL: there are none */
+} ExprStats;
+
+/* Make them; scratch is for what does not last. */
+static HeapTuple
+make_expr_stats(GlperfTableSample *sample, Node *expr, Oid collation,
+				double rows, MemoryContext scratch)
+{
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	ExprStats  *result;
+	HeapTuple	stats = NULL;
+	ExprSample	values;
+
+	if (glperf_trust_run(expr))
+	{
+		evaluate(&values, expr, sample);
+		stats = glperf_whatif_analyse(values.values, values.nulls, values.n,
+									  expr, collation, rows);
+	}
+	MemoryContextSwitchTo(sample->context);
+	result = palloc(sizeof(ExprStats));
+	result->expr = copyObject(expr);
+	result->collation = collation;
+	result->rows = rows;
+	result->stats = stats ? heap_copytuple(stats) : NULL;
+	sample->expr_stats = lappend(sample->expr_stats, result);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(scratch);
+	return result->stats;
+}
+
+/* Find them or make them. */
+static HeapTuple
+expr_stats(GlperfTableSample *sample, Node *expr, Oid collation, double rows,
+		   MemoryContext scratch)
+{
+	ListCell   *lc;
+
+	foreach(lc, sample->expr_stats)
+	{
+		ExprStats  *known = lfirst(lc);
+
+		if (known->collation == collation && known->rows == rows &&
+			equal(known->expr, expr))
+			return known->stats;
+	}
+	return make_expr_stats(sample, expr, collation, rows, scratch);
+}
+
 void
 glperf_whatif_set_stats(GlperfIndexDef *def, GlperfTableSamples *samples)
 {
 	MemoryContext home = GetMemoryChunkContext(def);
 	MemoryContext scratch;
-	MemoryContext old;
 	GlperfTableSample *sample;
 	const char *why;
 	int			n = 0;
@@ -243,27 +297,17 @@ glperf_whatif_set_stats(GlperfIndexDef *def, GlperfTableSamples *samples)
 									ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < def->nkeys; i++)
 	{
-		HeapTuple	stats = NULL;
-		ExprSample	values;
-		Node	   *expr;
+		HeapTuple	stats;
+		MemoryContext old;
 
 		if (def->attnum[i] != 0)
 			continue;
-		old = MemoryContextSwitchTo(scratch);
-		expr = list_nth(def->exprs, n);
-		if (glperf_trust_run(expr))
-		{
-			evaluate(&values, expr, sample);
-			stats = glperf_whatif_analyse(values.values, values.nulls,
-										  values.n, expr, def->collation[i],
-										  def->rows);
-		}
-		MemoryContextSwitchTo(home);
+		stats = expr_stats(sample, list_nth(def->exprs, n++),
+						   def->collation[i], def->rows, scratch);
+		old = MemoryContextSwitchTo(home);
 		def->expr_stats = lappend(def->expr_stats,
 								  stats ? heap_copytuple(stats) : NULL);
 		MemoryContextSwitchTo(old);
-		MemoryContextReset(scratch);
-		n++;
 	}
 	MemoryContextDelete(scratch);
 }
