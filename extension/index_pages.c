@@ -59,6 +59,12 @@
 /* GIN: how full random insertions leave the entry tree's pages */
 #define GIN_MIXED		0.68
 
+/* Share of a leaf page that makes no page: the number of items is a guess. */
+#define SLACK			0.02
+
+/* Leaf pages whose items are counted, not guessed. */
+#define COUNTED_PAGES	8
+
 /* Add n items. */
 static void
 add_items(GlperfLeaves *leaves, double n, double bytes, double posting)
@@ -171,6 +177,8 @@ glperf_tree(const GlperfLeaves *leaves, double pivot, double trees,
 	double		fanout;
 	double		free_bytes;
 	double		deviation;
+	double		per_page;
+	double		slack = SLACK;
 
 	if (leaves->items <= 0)
 		return tree;
@@ -180,10 +188,13 @@ glperf_tree(const GlperfLeaves *leaves, double pivot, double trees,
 		fillfactor = BTREE_DEFAULT_FILLFACTOR;
 	free_bytes = BLCKSZ * (100.0 - fillfactor) / 100;
 	/* per tree from here; the last page is not full */
-	level = leaves->items / trees /
-		items_per_page(mean, leaves->posting_bytes / leaves->items,
-					   free_bytes, deviation);
-	level = trees == 1 ? ceil(level - 0.02) : Max(1.0, level + 0.5);
+	per_page = items_per_page(mean, leaves->posting_bytes / leaves->items,
+							  free_bytes, deviation);
+	level = leaves->items / trees / per_page;
+	/* the item that closes the last page stays; of few alike no other does */
+	if (level < COUNTED_PAGES && deviation < 0.01)
+		slack = 1.0001 / per_page;
+	level = trees == 1 ? ceil(level - slack) : Max(1.0, level + 0.5);
 	level = Max(1.0, level);
 	tree.leaves = level * trees;
 	tree.pages += tree.leaves;

@@ -156,6 +156,8 @@ sub families
 		[ 'tiny, empty', 'i AS a', '(a)', rows => 0 ],
 		[ 'tiny, 1 row', 'i AS a', '(a)', rows => 1 ],
 		[ 'tiny, some rows', 'i AS a', '(a)', rows => between(2, 400) ],
+		[ 'tiny, one page', 'i AS a', '(a)', rows => 367 ],
+		[ 'tiny, one row more', 'i AS a', '(a)', rows => 368 ],
 		[ 'tiny text', 'md5(i::text) AS a', '(a)', rows => between(200, 900) ],
 		[ 'small', "i % $few AS a", '(a)', rows => between(1000, 5000) ],
 	);
