@@ -421,7 +421,8 @@ order_keys(PlannerInfo *root, RelOptInfo *rel, Oid relid, List *pathkeys,
 			EquivalenceMember *em = (EquivalenceMember *) lfirst(lm);
 
 			if (!em->em_is_child && bms_equal(em->em_relids, rel->relids) &&
-				glperf_match_key(root, rel, relid, (Node *) em->em_expr, &order[n]))
+				glperf_match_key(root, rel, relid, (Node *) em->em_expr, &order[n]) &&
+				!glperf_is_distance((Node *) em->em_expr))
 			{
 				found = true;
 				break;

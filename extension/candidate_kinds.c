@@ -20,6 +20,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_amop.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_statistic.h"
@@ -81,9 +82,12 @@ class_accepts(Form_pg_opclass class, Oid type)
 		IsBinaryCoercible(type, class->opcintype);
 }
 
-/* Operator classes of GIN that can search a type by an operator. */
+/*
+ * Operator classes of an access method that can search a type by an operator,
+ * or put it in order by one.
+ */
 static List *
-gin_classes(Oid type, Oid opno)
+classes_of(Oid amoid, Oid type, Oid opno, char purpose)
 {
 	Relation	rel = table_open(OperatorClassRelationId, AccessShareLock);
 	List	   *result = NIL;
@@ -92,7 +96,7 @@ gin_classes(Oid type, Oid opno)
 	HeapTuple	tup;
 
 	ScanKeyInit(&key, Anum_pg_opclass_opcmethod, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(GIN_AM_OID));
+				F_OIDEQ, ObjectIdGetDatum(amoid));
 	scan = systable_beginscan(rel, OpclassAmNameNspIndexId, true, NULL, 1,
 							  &key);
 	while (HeapTupleIsValid(tup = systable_getnext(scan)))
@@ -100,12 +104,21 @@ gin_classes(Oid type, Oid opno)
 		Form_pg_opclass class = (Form_pg_opclass) GETSTRUCT(tup);
 
 		if (class_accepts(class, type) &&
-			op_in_opfamily(opno, class->opcfamily))
+			SearchSysCacheExists3(AMOPOPID, ObjectIdGetDatum(opno),
+								  CharGetDatum(purpose),
+								  ObjectIdGetDatum(class->opcfamily)))
 			result = lappend_oid(result, class->oid);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return result;
+}
+
+/* Operator classes of GIN that can search a type by an operator. */
+static List *
+gin_classes(Oid type, Oid opno)
+{
+	return classes_of(GIN_AM_OID, type, opno, AMOP_SEARCH);
 }
 
 /* Would a B-tree do, on the type's default order? */
@@ -219,6 +232,67 @@ hint_trigrams(KindsWalk *walk, const GlperfKey *key, Oid type)
 									"an expression"));
 }
 
+/* What GiST or SP-GiST would serve: that is not advised, but must be said. */
+static void
+hint_gist(KindsWalk *walk, const GlperfKey *key, Oid type, Oid opno,
+		  char purpose)
+{
+	GlperfIndexDef def = {.relid = walk->relid,.amoid = GIST_AM_OID};
+	char	   *column = key_column(walk, key);
+	List	   *classes = classes_of(def.amoid, type, opno, purpose);
+
+	if (classes == NIL)
+	{
+		def.amoid = SPGIST_AM_OID;
+		classes = classes_of(def.amoid, type, opno, purpose);
+	}
+	if (classes == NIL || !append_key(&def, key, linitial_oid(classes)))
+		return;
+	glperf_candidates_hint(walk->harvest,
+						   psprintf("%s %s with %s: an index USING %s (%s) would serve that, which is not advised; try it with glperf.whatif()",
+									purpose == AMOP_SEARCH ? "searches" : "orders by",
+									column ? quote_identifier(column) : "an expression",
+									get_opname(opno), get_am_name(def.amoid),
+									glperf_index_def_columns(&def)));
+}
+
+bool
+glperf_is_distance(Node *expr)
+{
+	Oid			type;
+
+	if (!IsA(expr, OpExpr) || list_length(((OpExpr *) expr)->args) != 2)
+		return false;
+	type = glperf_key_type(linitial(((OpExpr *) expr)->args));
+	return classes_of(GIST_AM_OID, type, ((OpExpr *) expr)->opno,
+					  AMOP_ORDER) != NIL;
+}
+
+/* ORDER BY key op value, as for the nearest ones. */
+static void
+take_order(KindsWalk *walk)
+{
+	EquivalenceClass *ec;
+	ListCell   *lc;
+
+	if (walk->root->sort_pathkeys == NIL)
+		return;
+	ec = linitial_node(PathKey, walk->root->sort_pathkeys)->pk_eclass;
+	foreach(lc, ec->ec_members)
+	{
+		EquivalenceMember *em = lfirst(lc);
+		OpExpr	   *op = (OpExpr *) em->em_expr;
+		GlperfKey	key;
+
+		if (IsA(op, OpExpr) && list_length(op->args) == 2 &&
+			glperf_match_key(walk->root, walk->rel, walk->relid,
+							 linitial(op->args), &key) &&
+			bms_is_empty(pull_varnos(walk->root, lsecond(op->args))))
+			hint_gist(walk, &key, glperf_key_type(linitial(op->args)),
+					  op->opno, AMOP_ORDER);
+	}
+}
+
 /* key op value: does a GIN index find it?  all: no other way leads to a row */
 static void
 take_operator(KindsWalk *walk, OpExpr *op, bool all)
@@ -262,6 +336,8 @@ take_operator(KindsWalk *walk, OpExpr *op, bool all)
 							  get_opname(opno)));
 	if (classes == NIL && is_pattern_operator(opno))
 		hint_trigrams(walk, &key, type);
+	else if (classes == NIL)
+		hint_gist(walk, &key, type, opno, AMOP_SEARCH);
 }
 
 /* value = ANY (column): no index does that as it is written. */
@@ -483,6 +559,7 @@ glperf_candidates_kinds(GlperfHarvest *harvest, PlannerInfo *root,
 	foreach(lc, rel->baserestrictinfo)
 		take_condition(&walk, (Node *) lfirst(lc), true);
 	propose_gin_columns(&walk, keys);
+	take_order(&walk);
 	propose_brin(&walk, keys);
 	propose_hash(&walk, keys);
 }

@@ -166,6 +166,12 @@ extern void glperf_candidates_note(GlperfHarvest *harvest, Oid relid,
 /* Remember, once, what keeps an index from helping. */
 extern void glperf_candidates_hint(GlperfHarvest *harvest, const char *hint);
 
+/*
+ * Is it a distance, which GiST gives rows in the order of, from wherever it is?
+ * An index on the expression would do so from one place alone.
+ */
+extern bool glperf_is_distance(Node *expr);
+
 /* Candidates for rel that are not B-trees; keys as from glperf_rel_keys(). */
 extern void glperf_candidates_kinds(GlperfHarvest *harvest, PlannerInfo *root,
 									RelOptInfo *rel,

@@ -486,14 +486,23 @@ search(GlperfSelectState *st, Saved *best)
 	}
 }
 
-/* The member without which the fewest statements are too slow, or -1. */
+/*
+ * The member without which the fewest statements are too slow, or -1.  What
+ * those that are too slow now cost without it is made sure of: by estimates,
+ * the loss of any member would do.
+ */
 static int
 most_in_the_way(GlperfSelectState *st)
 {
+	int		   *slow = palloc(sizeof(int) * (st->p->nstatements + 1));
+	int			nslow = 0;
 	int			worst = -1;
 	int			fewest = 0;
 	double		most = 0;
 
+	for (int s = 0; s < st->p->nstatements; s++)
+		if (glperf_select_is_slowed(st, s))
+			slow[nslow++] = s;
 	for (int c = 0; c < st->p->ncandidates && !st->stopped; c++)
 	{
 		double		saved;
@@ -501,6 +510,8 @@ most_in_the_way(GlperfSelectState *st)
 		if (!bitset_get(st->config, c))
 			continue;
 		glperf_select_drop(st, c);
+		for (int i = 0; i < nslow; i++)
+			(void) glperf_select_make_sure(st, slow[i]);
 		saved = st->saved - st->upkeep;
 		if (worst < 0 || st->slowed < fewest ||
 			(st->slowed == fewest && saved > most))
@@ -511,6 +522,7 @@ most_in_the_way(GlperfSelectState *st)
 		}
 		glperf_select_add(st, c);
 	}
+	pfree(slow);
 	return worst;
 }
 

@@ -222,6 +222,12 @@ limit_of(const GlperfSelectState *st, int s)
 	return st->p->limit ? st->p->limit[s] : 1.0 + st->p->max_regression;
 }
 
+bool
+glperf_select_is_slowed(const GlperfSelectState *st, int s)
+{
+	return st->ratio[s] > limit_of(st, s);
+}
+
 /* Would a statement slow down more than is allowed, and than it does now? */
 static bool
 regresses(const GlperfSelectState *st, int s, double ratio)
@@ -508,35 +514,38 @@ glperf_select_become(GlperfSelectState *st, const uint64 *config)
 }
 
 bool
+glperf_select_make_sure(GlperfSelectState *st, int s)
+{
+	uint64	   *now = st->local + st->first[s];
+	GlperfMemo *memo;
+	double		ratio;
+
+	if (bitset_empty(now, st->nwords[s]))
+		return true;
+	if (glperf_select_stopped(st))
+		return false;
+	memo = make_memo(st, s, now, hash_key(st, s, now));
+	if (memo->exact)
+		return true;
+	ratio = st->p->ratio(st->p->arg, s, expand(st, s, now));
+	memo->ratio = ratio;
+	memo->exact = true;
+	st->lowest[s] = Min(st->lowest[s], ratio);
+	st->least[s] = Min(st->least[s], ratio);
+	/* a plan was made, which tells of other sets too if it is new */
+	if (fabs(ratio - st->ratio[s]) > SAME_RATIO * ratio)
+		st->epoch[s]++;
+	memo->epoch = st->epoch[s];
+	set_ratio(st, s, ratio);
+	return true;
+}
+
+bool
 glperf_select_verify(GlperfSelectState *st)
 {
-	const GlperfSelectProblem *p = st->p;
-
-	for (int s = 0; s < p->nstatements; s++)
-	{
-		uint64	   *now = st->local + st->first[s];
-		GlperfMemo *memo;
-		double		ratio;
-
-		if (bitset_empty(now, st->nwords[s]))
-			continue;
-		if (glperf_select_stopped(st))
+	for (int s = 0; s < st->p->nstatements; s++)
+		if (!glperf_select_make_sure(st, s))
 			return false;
-		memo = make_memo(st, s, now, hash_key(st, s, now));
-		if (!memo->exact)
-		{
-			ratio = p->ratio(p->arg, s, expand(st, s, now));
-			memo->ratio = ratio;
-			memo->exact = true;
-			st->lowest[s] = Min(st->lowest[s], ratio);
-			st->least[s] = Min(st->least[s], ratio);
-			/* a plan was made, which tells of other sets too if it is new */
-			if (fabs(ratio - st->ratio[s]) > SAME_RATIO * ratio)
-				st->epoch[s]++;
-			memo->epoch = st->epoch[s];
-			set_ratio(st, s, ratio);
-		}
-	}
 	return true;
 }
 

@@ -177,9 +177,13 @@ extern void glperf_select_drop(GlperfSelectState *st, int c);
 extern void glperf_select_become(GlperfSelectState *st, const uint64 *config);
 
 /*
- * Make sure of what every statement costs under the set.  False when there
- * was no time to.
+ * Make sure of what a statement costs under the set, or every one.  False when
+ * there was no time to.
  */
+extern bool glperf_select_make_sure(GlperfSelectState *st, int s);
 extern bool glperf_select_verify(GlperfSelectState *st);
+
+/* Does a statement cost more under the set than it may? */
+extern bool glperf_select_is_slowed(const GlperfSelectState *st, int s);
 
 #endif							/* GLPERF_SELECT_STATE_H */

@@ -44,7 +44,10 @@ INSERT INTO task SELECT i, i % 20, CASE WHEN i % 20 < 17 THEN 'closed' WHEN i % 
 	i % 1000, '2026-01-01'::date + i % 400, CASE WHEN i % 10 = 3 THEN '2026-01-01'::date END,
 	CASE WHEN i % 20 = 0 THEN 'c' || i % 700 END, i % 20 = 17, repeat('b', 90)
 FROM generate_series(1, 40000) i;
-VACUUM (FREEZE, ANALYZE) doc, log, task;
+CREATE TABLE booking (id int PRIMARY KEY, during int4range, place point, area box, addr inet);
+INSERT INTO booking SELECT i, int4range(i, i + 60), point(i % 1000, i / 1000), box(point(i % 1000, i / 1000), point(i % 1000 + 1, i / 1000)),
+	'10.0.0.0'::inet + i FROM generate_series(1, 20000) i;
+VACUUM (FREEZE, ANALYZE) doc, log, task, booking;
 });
 my $has_trgm = $node->safe_psql('postgres',
 	q{SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'});
@@ -193,6 +196,17 @@ my $like = q{SELECT * FROM doc WHERE body LIKE '%a87ff6%'};
 like(outcome($like), qr/^no gain: .*CREATE EXTENSION pg_trgm would allow/, 'pg_trgm is missed');
 like(outcome(q{SELECT * FROM doc WHERE 7 = ANY (tags)}), qr/^no gain: .*tags @> ARRAY\[value\]/,
 	'= ANY (column) is named for what it is');
+
+# Failure proved: silence about what a GiST index would serve, or an index by
+# the distance from one place in its stead.
+my @gist = (
+	[ 'ranges that overlap', q{during && int4range(5, 9)}, 'searches during with &&: an index USING gist (during) would' ],
+	[ 'the other way round', q{int4range(5, 90) @> during}, 'searches during with <@: an index USING gist (during) would' ],
+	[ 'boxes', q{area && box(point(1, 1), point(2, 2))}, 'searches area with &&: an index USING gist (area) would' ],
+	[ 'places in a box', q{place <@ box(point(1, 1), point(2, 2))}, 'searches place with <@: an index USING gist (place) would' ],
+	[ 'networks', q{addr << '10.0.1.0/24'}, 'searches addr with <<: an index USING gist (addr inet_ops) would' ],
+	[ 'the nearest', q{true ORDER BY place <-> point(3, 4) LIMIT 3}, 'orders by place with <->: an index USING gist (place) would' ]);
+like(outcome("SELECT * FROM booking WHERE $_->[1]"), qr/^no gain: \Q$_->[2]/, $_->[0]) foreach @gist;
 
 SKIP:
 {
