@@ -26,6 +26,9 @@
 /* what a search after that must promise to be made sure of, by workload */
 #define WORTH_VERIFYING	1e-4
 
+/* a statement with this share of the workload is worth finding out what slows it */
+#define WORTH_BLAMING	0.01
+
 /* Not bytes count, but shares of both budgets. */
 #define SHARES			(-1.0)
 
@@ -488,8 +491,8 @@ search(GlperfSelectState *st, Saved *best)
 
 /*
  * The member without which the fewest statements are too slow, or -1.  What
- * those that are too slow now cost without it is made sure of: by estimates,
- * the loss of any member would do.
+ * those that are too slow now cost without it is made sure of, if they matter:
+ * by estimates, the loss of any member would do.
  */
 static int
 most_in_the_way(GlperfSelectState *st)
@@ -501,7 +504,8 @@ most_in_the_way(GlperfSelectState *st)
 	double		most = 0;
 
 	for (int s = 0; s < st->p->nstatements; s++)
-		if (glperf_select_is_slowed(st, s))
+		if (glperf_select_is_slowed(st, s) &&
+			st->p->weight[s] >= st->total_weight * WORTH_BLAMING)
 			slow[nslow++] = s;
 	for (int c = 0; c < st->p->ncandidates && !st->stopped; c++)
 	{
