@@ -10,11 +10,11 @@ query by turns without and with the new indexes, and drops them.  A query whose
 plan has not changed takes as long as before, but for how much faster or slower
 the others without indexes have become since; one that does not finish within
 --timeout in either state is left out.  A time is the best of --runs after one
-to warm up, but for queries of five seconds and more, which warm themselves; how far the first times and those by turns without indexes differ
-is said, too.  Budgets are megabytes (10^6 bytes) on disk; --min-benefit is
-what an index has to save, in per cent of the workload's time.  PG* variables
-name a server on this machine (its /proc is read); run it when nothing else
-runs.
+to warm up, but for queries of five seconds and more, which warm themselves;
+how far the first times and those by turns without indexes differ is said, too.
+Budgets are megabytes (10^6 bytes) on disk; --min-benefit is what an index has
+to save, in per cent of the workload's time.  PG* variables name a server on
+this machine (its /proc is read); run it when nothing else runs.
 """
 import argparse
 import json
@@ -160,7 +160,7 @@ def try_budget(db, queries, before, megabytes, args):
         for n, q in queries.items():
             if plan(db, q) != plans[n]:
                 both[n] = cpu_ms(db, q, args.runs, args.timeout, names,
-                                 0 if before[n] > LONG_MS else 1)
+                                 0 if before[n] >= LONG_MS else 1)
                 if args.verbose:
                     print("    %s %s" % (n, both[n]), flush=True)
     finally:
