@@ -52,10 +52,14 @@ SELECT count(*) FROM glperf.recent_health_rows(ARRAY['expensive']);
 SELECT count(*) > 20 AS answered FROM glperf.recent_health;
 RESET ROLE;
 DROP ROLE health_poller;
--- a cancel or an error leaves what was known
-SET statement_timeout = 1;
+-- an error or a cancel leaves what was known
 SELECT count(*) FROM glperf.recent_health_rows(ARRAY['no such view']);
+CREATE VIEW glperf.endless AS
+SELECT e.* FROM glperf.cheap e, pg_sleep(600);
+SET statement_timeout = 50;
+SELECT count(*) FROM glperf.recent_health_rows(ARRAY['endless']);
 RESET statement_timeout;
+DROP VIEW glperf.endless;
 SELECT count(*) FROM glperf.recent_health_rows(ARRAY['expensive']);
 -- only views of the page
 SELECT count(*) FROM glperf.recent_health_rows(ARRAY['settings']);
