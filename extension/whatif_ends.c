@@ -9,6 +9,8 @@
  * near the end of a histogram of 100 bounds to match without.  For a B-tree
  * that does not exist, the end is found in rows of the table, and a histogram
  * of finer bounds, evenly between those known, brings that least number down.
+ * Whole numbers cannot be divided at will, so finer bounds make estimates in
+ * the middle worse: they are only for what compares with values near the end.
  *
  * See get_actual_variable_range() and ineq_histogram_selectivity() in
  * selfuncs.c.
@@ -27,6 +29,8 @@
 #include "commands/vacuum.h"
 #include "common/int.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "storage/bufmgr.h"
 #include "utils/acl.h"
@@ -454,6 +458,111 @@ may_see(RelOptInfo *rel, RangeTblEntry *rte, AttrNumber attnum)
 		pg_attribute_aclcheck(rte->relid, attnum, role, ACL_SELECT) == ACLCHECK_OK;
 }
 
+/* What near_end() has to find. */
+typedef struct EndWalk
+{
+	PlannerInfo *root;
+	Index		relid;
+	AttrNumber	attnum;
+	const GlperfIndexDef *def;	/* index on the column */
+	const AttStatsSlot *slot;	/* its histogram */
+	FmgrInfo   *compare;
+} EndWalk;
+
+/* Is this the column itself? */
+static bool
+is_column(const EndWalk *walk, Node *node)
+{
+	while (node && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node && IsA(node, Var) &&
+		((Var *) node)->varno == (int) walk->relid &&
+		((Var *) node)->varattno == walk->attnum;
+}
+
+/* Does the column's comparison with this reach the first or the last step? */
+static bool
+reaches_end(const EndWalk *walk, Node *other)
+{
+	Const	   *value = (Const *) estimate_expression_value(walk->root, other);
+	int			last = walk->slot->nvalues - 1;
+
+	if (!IsA(value, Const) || value->constisnull)
+		return false;
+	/* of another type: who knows */
+	if (value->consttype != walk->def->opcintype[0])
+		return true;
+	return DatumGetInt32(FunctionCall2Coll(walk->compare, walk->slot->stacoll,
+										   value->constvalue,
+										   walk->slot->values[1])) <= 0 ||
+		DatumGetInt32(FunctionCall2Coll(walk->compare, walk->slot->stacoll,
+										value->constvalue,
+										walk->slot->values[last - 1])) >= 0;
+}
+
+/* Is there a comparison that reaches an end of the column? */
+static bool
+end_walker(Node *node, void *context)
+{
+	EndWalk    *walk = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+	{
+		OpExpr	   *op = (OpExpr *) node;
+		Node	   *left = linitial(op->args);
+		Node	   *right = lsecond(op->args);
+		int			strategy = get_op_opfamily_strategy(op->opno,
+														walk->def->opfamily[0]);
+
+		if (strategy != 0 && strategy != BTEqualStrategyNumber &&
+			((is_column(walk, left) && reaches_end(walk, right)) ||
+			 (is_column(walk, right) && reaches_end(walk, left))))
+			return true;
+	}
+	return expression_tree_walker(node, end_walker, context);
+}
+
+/*
+ * Does some condition on rel compare the column with a value in the first or
+ * the last step of its histogram, or beyond?  Only then does the planner look
+ * up an end.
+ */
+static bool
+near_end(PlannerInfo *root, RelOptInfo *rel, AttrNumber attnum,
+		 const GlperfIndexDef *def, HeapTuple stats)
+{
+	EndWalk		walk = {root, rel->relid, attnum, def};
+	AttStatsSlot slot;
+	FmgrInfo	compare;
+	bool		near = false;
+	Oid			proc = get_opfamily_proc(def->opfamily[0], def->opcintype[0],
+										 def->opcintype[0], BTORDER_PROC);
+
+	if (rel->baserestrictinfo == NIL || !OidIsValid(proc) ||
+		!get_attstatsslot(&slot, stats, STATISTIC_KIND_HISTOGRAM, InvalidOid,
+						  ATTSTATSSLOT_VALUES))
+		return false;
+	fmgr_info(proc, &compare);
+	walk.slot = &slot;
+	walk.compare = &compare;
+	if (slot.nvalues > 1)
+	{
+		ListCell   *lc;
+
+		foreach(lc, rel->baserestrictinfo)
+			if (end_walker((Node *) lfirst_node(RestrictInfo, lc)->clause,
+						   &walk))
+		{
+			near = true;
+			break;
+		}
+	}
+	free_attstatsslot(&slot);
+	return near;
+}
+
 /* The made-up B-tree that a real one's place at the column's ends would have. */
 static const GlperfIndexDef *
 probing_index(const GlperfWhatif *whatif, Oid relid, AttrNumber attnum)
@@ -527,8 +636,9 @@ whatif_relation_stats(PlannerInfo *root, RangeTblEntry *rte,
 							Int16GetDatum(attnum), BoolGetDatum(false));
 	if (!HeapTupleIsValid(stats))
 		return false;
-	vardata->statsTuple = stretched_statistics(whatif->probes, def, rte->relid,
-											   attnum, stats);
+	vardata->statsTuple = near_end(root, rel, attnum, def, stats) ?
+		stretched_statistics(whatif->probes, def, rte->relid, attnum, stats) :
+		NULL;
 	ReleaseSysCache(stats);
 	if (vardata->statsTuple == NULL)
 		return false;
