@@ -18,13 +18,13 @@
 
 /* For list_sort(): cheapest first; as things are before a candidate. */
 static int
-compare_planned(const ListCell *a, const ListCell *b)
+compare_cost(const ListCell *a, const ListCell *b)
 {
 	const GlperfAccessOption *oa = lfirst(a);
 	const GlperfAccessOption *ob = lfirst(b);
 
-	if (oa->planned != ob->planned)
-		return oa->planned < ob->planned ? -1 : 1;
+	if (oa->cost != ob->cost)
+		return oa->cost < ob->cost ? -1 : 1;
 	return oa->candidate - ob->candidate;
 }
 
@@ -43,7 +43,7 @@ outdone(const GlperfWhatif *whatif, List *cheaper,
 {
 	ListCell   *lc;
 
-	if (option->planned >= GLPERF_NOT_ALONE)
+	if (option->cost >= GLPERF_NOT_ALONE)
 		return false;
 	foreach(lc, cheaper)
 	{
@@ -69,7 +69,7 @@ glperf_access_best(const GlperfMatrix *matrix, const GlperfWhatif *whatif,
 	if (number >= matrix->nrels || matrix->options[number] == NIL)
 		return;
 	options = list_copy(matrix->options[number]);
-	list_sort(options, compare_planned);
+	list_sort(options, compare_cost);
 	foreach(lc, options)
 	{
 		const GlperfAccessOption *option = lfirst(lc);

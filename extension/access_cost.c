@@ -13,6 +13,8 @@
 #include "access/stratnum.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "utils/memutils.h"
@@ -20,15 +22,6 @@
 #include "bitset.h"
 #include "guc.h"
 #include "whatif.h"
-
-/*
- * Charge for each row that an index scan fetches from the table, in planner
- * units.  With the table in memory the planner's page costs mean little, and
- * visiting a row through an index takes about ten times the processor time of
- * passing it in a sequential scan; cpu_tuple_cost makes no difference between
- * the two.  Nested loops over such scans are where advice goes wrong.
- */
-#define FETCH_CHARGE	0.1
 
 /* A LIMIT that reads less than this share of its input stops early. */
 #define FULL_READ	0.99
@@ -39,14 +32,14 @@ typedef struct SkeletonWalk
 	GlperfMatrix *matrix;
 	const GlperfWhatif *whatif;
 	List	   *rels;
-	GlperfSkeleton *skeleton;	/* NULL: only add up charges */
+	GlperfSkeleton *skeleton;
 	int			allocated;
-	double		charges;
 	PlannerInfo *root;			/* whose paths these are */
 	GlperfLoops unlimited;		/* loops but for a LIMIT above, which alone
 								 * keeps this whole; else none */
 	GlperfPricing pricing;
-	bool		in_order;		/* about the next scan; see plan_price.h */
+	bool		in_order;		/* about the next scan; see GlperfSlot */
+	Path	   *driver;			/* scan that decides it, NULL: it is certain */
 	GlperfPart *part;			/* that is taken apart, NULL for the top */
 } SkeletonWalk;
 
@@ -67,171 +60,6 @@ repeat(GlperfLoops loops, double times)
 	loops.price.expected *= times;
 	loops.price.pessimistic *= times;
 	return loops;
-}
-
-/* The order of a path of rel, as far as it is over plain columns. */
-static GlperfSortOrder
-path_order(RelOptInfo *rel, List *pathkeys)
-{
-	GlperfSortOrder order = {0};
-	ListCell   *lc;
-
-	foreach(lc, pathkeys)
-	{
-		PathKey    *pk = (PathKey *) lfirst(lc);
-		ListCell   *lm;
-		AttrNumber	attnum = 0;
-
-		foreach(lm, pk->pk_eclass->ec_members)
-		{
-			EquivalenceMember *em = (EquivalenceMember *) lfirst(lm);
-			Node	   *expr = (Node *) em->em_expr;
-
-			while (expr && IsA(expr, RelabelType))
-				expr = (Node *) ((RelabelType *) expr)->arg;
-			if (bms_equal(em->em_relids, rel->relids) && IsA(expr, Var))
-			{
-				attnum = ((Var *) expr)->varattno;
-				break;
-			}
-		}
-		if (attnum == 0 || order.n == GLPERF_SORT_COLUMNS)
-			break;
-		order.columns[order.n++] = attnum * 4 +
-			(glperf_pathkey_is_desc(pk) ? 2 : 0) + (pk->pk_nulls_first ? 1 : 0);
-	}
-	return order;
-}
-
-/* Charge for one run of a scan. */
-static double
-fetch_charge(Path *path)
-{
-	IndexPath  *index = (IndexPath *) path;
-
-	if (glperf_cost_model == GLPERF_COST_PLANNER ||
-		!IsA(path, IndexPath) || path->pathtype != T_IndexScan)
-		return 0;
-	return FETCH_CHARGE * index->indexselectivity * path->parent->tuples;
-}
-
-/* Remember the paths of rel as options of one candidate (-1: existing). */
-static void
-keep_options(GlperfMatrix *matrix, const GlperfWhatif *whatif, int number,
-			 PlannerInfo *root, RelOptInfo *rel, int candidate)
-{
-	GlperfPricing pricing = {.whatif = whatif,.root = root,.growth = 1};
-	MemoryContext old = MemoryContextSwitchTo(matrix->context);
-	ListCell   *lc;
-
-	foreach(lc, rel->pathlist)
-	{
-		Path	   *path = (Path *) lfirst(lc);
-		GlperfAccessOption *option;
-
-		if (!IsA(path, IndexPath) && !IsA(path, BitmapHeapPath) &&
-			!(IsA(path, Path) && path->pathtype == T_SeqScan))
-			continue;
-		option = palloc(sizeof(GlperfAccessOption));
-		option->candidate = candidate;
-		option->outer = bms_copy(PATH_REQ_OUTER(path));
-		option->order = path_order(rel, path->pathkeys);
-		option->cost = option->planned = path->total_cost;
-		if (!matrix->by_time)
-			option->cost += fetch_charge(path);
-		else
-			for (int o = 0; o < 2; o++)
-				option->price[o] = glperf_price_scan(&pricing, path, o);
-		matrix->options[number] = lappend(matrix->options[number], option);
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/* Make room for the options of relation number. */
-static void
-grow(GlperfMatrix *matrix, int number)
-{
-	MemoryContext old = MemoryContextSwitchTo(matrix->context);
-	int			size = Max(8, 2 * (number + 1));
-
-	if (number >= matrix->nrels)
-	{
-		List	  **options = palloc0(sizeof(List *) * size);
-
-		if (matrix->nrels > 0)
-			memcpy(options, matrix->options, sizeof(List *) * matrix->nrels);
-		matrix->options = options;
-		matrix->nrels = size;
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/*
- * An index that is of no use alone may be in a bitmap with others, one for
- * each arm of an OR.
- */
-static void
-keep_for_or(GlperfMatrix *matrix, int number, RelOptInfo *rel, int candidate)
-{
-	List	   *clauses = list_concat_copy(rel->baserestrictinfo,
-										   rel->joininfo);
-	GlperfAccessOption *option;
-	ListCell   *lc;
-
-	foreach(lc, clauses)
-		if (lfirst_node(RestrictInfo, lc)->orclause != NULL)
-		break;
-	if (lc != NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(matrix->context);
-
-		option = palloc0(sizeof(GlperfAccessOption));
-		option->candidate = candidate;
-		option->cost = option->planned = GLPERF_NOT_ALONE;
-		matrix->options[number] = lappend(matrix->options[number], option);
-		MemoryContextSwitchTo(old);
-	}
-	list_free(clauses);
-}
-
-void
-glperf_access_collect(GlperfMatrix *matrix, const GlperfWhatif *whatif,
-					  int number, PlannerInfo *root, RelOptInfo *rel)
-{
-	List	   *paths = rel->pathlist;
-	List	   *partial = rel->partial_pathlist;
-	List	   *revealed = glperf_whatif_reveal(root, rel);
-	List	   *existing = rel->indexlist;
-	ListCell   *lc;
-
-	grow(matrix, number);
-	rel->partial_pathlist = NIL;
-	foreach(lc, revealed)
-	{
-		IndexOptInfo *info = (IndexOptInfo *) lfirst(lc);
-		int			candidate =
-		glperf_whatif_index_number(whatif, info->indexoid);
-
-		rel->pathlist = NIL;
-		rel->indexlist = list_make1(info);
-		create_index_paths(root, rel);
-		if (rel->pathlist == NIL)
-			keep_for_or(matrix, number, rel, candidate);
-		keep_options(matrix, whatif, number, root, rel, candidate);
-	}
-	rel->pathlist = NIL;
-	foreach(lc, paths)
-		if (IsA(lfirst(lc), Path))
-		rel->pathlist = lappend(rel->pathlist, lfirst(lc));
-	keep_options(matrix, whatif, number, root, rel, -1);
-	rel->pathlist = NIL;
-	rel->indexlist = existing;
-	create_index_paths(root, rel);
-	keep_options(matrix, whatif, number, root, rel, -1);
-
-	rel->pathlist = paths;
-	rel->partial_pathlist = partial;
-	glperf_access_show_best(matrix, whatif, number, root, rel, revealed);
 }
 
 /* Candidates in a bitmap scan's tree. */
@@ -281,23 +109,28 @@ take_price(GlperfSkeleton *skeleton, GlperfLoops loops, GlperfPrice price)
 	skeleton->rest.pessimistic -= loops.price.pessimistic * price.pessimistic;
 }
 
+/* Slot of this walk's skeleton that a scan is, or -1. */
+static int
+slot_of(const SkeletonWalk *walk, const Path *scan)
+{
+	int			number = scan ? rel_number(walk->rels, scan->parent) : -1;
+
+	for (int i = 0; number >= 0 && i < walk->skeleton->nslots; i++)
+		if (walk->skeleton->slots[i].rel == number)
+			return i;
+	return -1;
+}
+
 /* A scan: a slot, or part of the whole when it must stay. */
 static void
 take_scan(SkeletonWalk *walk, Path *path, GlperfLoops loops, bool ordered,
 		  bool whole)
 {
 	GlperfSkeleton *skeleton = walk->skeleton;
-	bool		by_time = walk->matrix && walk->matrix->by_time;
-	double		cost = path->total_cost + (by_time ? 0 : fetch_charge(path));
-	int			number;
+	int			number = rel_number(walk->rels, path->parent);
 	GlperfSlot *slot;
 	GlperfPrice price;
 
-	if (!by_time)
-		walk->charges += loops.planner * fetch_charge(path);
-	if (skeleton == NULL)
-		return;
-	number = rel_number(walk->rels, path->parent);
 	if (whole || number < 0)
 	{
 		if (IsA(path, IndexPath))
@@ -313,18 +146,21 @@ take_scan(SkeletonWalk *walk, Path *path, GlperfLoops loops, bool ordered,
 			repalloc(skeleton->slots, sizeof(GlperfSlot) * walk->allocated) :
 			palloc(sizeof(GlperfSlot) * walk->allocated);
 	}
-	slot = &skeleton->slots[skeleton->nslots++];
+	slot = &skeleton->slots[skeleton->nslots];
 	memset(slot, 0, sizeof(GlperfSlot));
 	slot->rel = number;
 	slot->loops = loops;
-	slot->cost = cost;
+	slot->cost = path->total_cost;
 	slot->in_order = walk->in_order;
-	if (by_time)
+	slot->driver = slot_of(walk, walk->driver);
+	slot->relid = path->parent->relid;
+	skeleton->nslots++;
+	if (walk->matrix->by_time)
 		slot->price = glperf_price_scan(&walk->pricing, path, slot->in_order);
 	slot->outer = bms_copy(PATH_REQ_OUTER(path));
 	if (ordered)
-		slot->order = path_order(path->parent, path->pathkeys);
-	skeleton->fixed -= loops.planner * cost;
+		slot->order = glperf_access_order(path->parent, path->pathkeys);
+	skeleton->fixed -= loops.planner * path->total_cost;
 	price.expected = price.pessimistic = slot->price;
 	take_price(skeleton, loops, price);
 }
@@ -354,26 +190,69 @@ walk_to_end(SkeletonWalk *walk, Path *path, GlperfLoops loops, bool whole)
 	walk->unlimited = unlimited;
 }
 
+/*
+ * How often a nested loop reads its inner side, in the planner's eyes.  Where
+ * the first match is enough it does not count all of each scan, which shows
+ * only in what the join costs.  See final_cost_nestloop().
+ */
+static double
+full_scans(JoinPath *join)
+{
+	Path	   *outer = join->outerjoinpath;
+	Path	   *inner = join->innerjoinpath;
+	double		scans = Max(1.0, outer->rows);
+	QualCost	qual;
+	double		one;
+
+	if (join->jointype != JOIN_SEMI && join->jointype != JOIN_ANTI)
+		return scans;
+	cost_qual_eval(&qual, join->joinrestrictinfo, NULL);
+	one = inner->total_cost +
+		(cpu_tuple_cost + qual.per_tuple) * Max(1.0, inner->rows);
+	return Min(scans, (join->path.total_cost - outer->total_cost) / one);
+}
+
+/* Note whether the look-ups of an inner side follow on each other, and why. */
+static void
+note_order(SkeletonWalk *walk, Path *outer, Path *inner)
+{
+	Path	   *scan = glperf_price_driver(outer);
+	GlperfDelivery delivery;
+	List	   *lookup;
+
+	walk->in_order = glperf_price_in_order(&walk->pricing, outer, inner);
+	if (scan == NULL || !glperf_price_is_scan(scan))
+		return;
+	delivery = glperf_price_delivery(&walk->pricing, scan);
+	lookup = glperf_price_lookup(&walk->pricing, &scan->parent, 1, inner);
+	/* if not, it is for another reason, which stays */
+	if (walk->in_order == glperf_price_calls_in_order(lookup,
+													  scan->parent->relid,
+													  &delivery))
+		walk->driver = scan;
+}
+
 /* The inner side of a nested loop. */
 static void
-walk_inner(SkeletonWalk *walk, Path *outer, Path *inner, GlperfLoops loops,
-		   bool whole)
+walk_inner(SkeletonWalk *walk, JoinPath *join, GlperfLoops loops, bool whole)
 {
+	Path	   *outer = join->outerjoinpath;
+	Path	   *inner = join->innerjoinpath;
 	GlperfPricing doubtful = walk->pricing;
 
 	doubtful.growth = glperf_pessimistic_growth;
-	loops.planner *= Max(1.0, outer->rows);
+	loops.planner *= full_scans(join);
 	loops.price.expected *= glperf_price_loops(&walk->pricing, outer, inner);
 	loops.price.pessimistic *= glperf_price_loops(&doubtful, outer, inner);
 	if (whole)
 		walk_whole(walk, inner, loops);
 	else
 	{
-		walk->in_order = IsA(inner, IndexPath) && walk->matrix &&
-			walk->matrix->by_time &&
-			glperf_price_in_order(&walk->pricing, outer, inner);
+		if (IsA(inner, IndexPath) && walk->matrix->by_time)
+			note_order(walk, outer, inner);
 		walk_path(walk, inner, loops, false, whole);
 		walk->in_order = false;
+		walk->driver = NULL;
 	}
 }
 
@@ -389,7 +268,7 @@ walk_join(SkeletonWalk *walk, JoinPath *join, GlperfLoops loops, bool ordered,
 	{
 		case T_NestPath:
 			walk_path(walk, outer, loops, ordered, whole);
-			walk_inner(walk, outer, inner, loops, whole);
+			walk_inner(walk, join, loops, whole);
 			break;
 		case T_MergePath:
 			{
@@ -588,9 +467,8 @@ walk_subplans(SkeletonWalk *walk, PlannerInfo *root, bool whole)
 		exchange = init && (init->subLinkType == CTE_SUBLINK ||
 							init->subLinkType == EXPR_SUBLINK ||
 							init->subLinkType == ARRAY_SUBLINK);
-		if (exchange || walk->skeleton)
-			walk_part(walk, subroot, -plan_id, final->cheapest_total_path,
-					  exchange ? once : never, true, whole || !exchange);
+		walk_part(walk, subroot, -plan_id, final->cheapest_total_path,
+				  exchange ? once : never, true, whole || !exchange);
 	}
 }
 
@@ -616,7 +494,7 @@ walk_part(SkeletonWalk *walk, PlannerInfo *root, int id, Path *path,
 	GlperfPartUse *use;
 	GlperfPrice price = {0, 0};
 
-	if (whole || walk->skeleton == NULL)
+	if (whole)
 	{
 		walk_root(walk, root, path, loops, ordered, whole);
 		return;
@@ -627,30 +505,18 @@ walk_part(SkeletonWalk *walk, PlannerInfo *root, int id, Path *path,
 	use->loops = loops;
 	inner.skeleton = glperf_access_new_skeleton(walk->matrix, path->total_cost);
 	inner.allocated = 0;
-	inner.charges = 0;
 	inner.part = use->part;
 	if (walk->matrix->by_time)
 		price = glperf_price_root(&walk->pricing, root, path);
 	inner.skeleton->rest = price;
 	inner.in_order = false;
+	inner.driver = NULL;
 	walk_root(&inner, root, path, once, ordered, false);
-	inner.skeleton->fixed += inner.charges;
-	walk->charges += loops.planner * inner.charges;
-	walk->skeleton->fixed -= loops.planner *
-		(path->total_cost + inner.charges);
+	walk->skeleton->fixed -= loops.planner * path->total_cost;
 	take_price(walk->skeleton, loops, price);
 	walk->skeleton->parts = lappend(walk->skeleton->parts, use);
 	use->part->skeletons = glperf_access_keep_skeleton(walk->matrix, use->part->skeletons,
 													   inner.skeleton);
-}
-
-double
-glperf_access_charges(PlannerInfo *root, Path *path)
-{
-	SkeletonWalk walk = {0};
-
-	walk_root(&walk, root, path, once, false, false);
-	return walk.charges;
 }
 
 void

@@ -37,8 +37,9 @@ typedef struct GlperfAccessOption
 	Relids		outer;			/* relations whose rows it needs, or NULL */
 	GlperfSortOrder order;
 	double		cost;			/* of one scan, planner units */
-	double		planned;		/* the same without any charge */
 	double		price[2];		/* the same in ns: scattered, in order */
+	GlperfDelivery delivery;	/* order of its rows */
+	List	   *lookup;			/* GlperfLookupColumn *, other tables' */
 } GlperfAccessOption;
 
 /* Cost of what is of use only together with other indexes. */
@@ -70,7 +71,9 @@ typedef struct GlperfSlot
 {
 	int			rel;			/* number of the base relation */
 	GlperfLoops loops;			/* scans */
-	bool		in_order;		/* each close to the last one; plan_price.h */
+	bool		in_order;		/* as planned each close to the last one */
+	int			driver;			/* slot that decides that, -1: it is certain */
+	Index		relid;			/* the planner's number of the relation */
 	Relids		outer;			/* relations whose rows are at hand */
 	GlperfSortOrder order;		/* that the plan relies on */
 	double		cost;			/* of one scan, as planned */
@@ -117,7 +120,7 @@ typedef struct GlperfMatrix
 {
 	MemoryContext context;
 	int			words;			/* width of candidate sets */
-	bool		by_time;		/* prices are wanted, not charges */
+	bool		by_time;		/* prices are wanted */
 	bool		filled;			/* options have been collected */
 	List	  **options;		/* [relation] List of GlperfAccessOption * */
 	int			nrels;
@@ -128,6 +131,9 @@ typedef struct GlperfMatrix
 } GlperfMatrix;
 
 struct GlperfWhatif;
+
+/* access_collect.c: the order of a path of rel, as far as it is over columns. */
+extern GlperfSortOrder glperf_access_order(RelOptInfo *rel, List *pathkeys);
 
 /*
  * Collect the options of base relation number rel, whose made-up indexes the
@@ -187,12 +193,6 @@ extern List *glperf_access_keep_skeleton(GlperfMatrix *matrix,
 /* The part of owner with this number, made when it is new. */
 extern GlperfPart *glperf_access_part(GlperfMatrix *matrix, GlperfPart *owner,
 									  int id, bool ordered);
-
-/*
- * What a plan's index scans are charged on top of the planner's cost for
- * fetching rows one by one, loops included.
- */
-extern double glperf_access_charges(PlannerInfo *root, Path *path);
 
 /*
  * Cost of the cheapest known shape under config, or a negative number when no

@@ -13,6 +13,9 @@
 
 #include "bitset.h"
 
+/* Costs that differ by less are the same to the planner. */
+#define SAME_COST	1.01
+
 bool
 glperf_access_order_serves(const GlperfSortOrder *have, const GlperfSortOrder *wanted)
 {
@@ -59,6 +62,22 @@ same_loops(const GlperfLoops *a, const GlperfLoops *b)
 		a->price.pessimistic == b->price.pessimistic;
 }
 
+/* Does some candidate concern a slot's table? */
+static bool
+is_open(const GlperfMatrix *matrix, const GlperfSlot *slot)
+{
+	return slot->rel < matrix->nrels && matrix->options[slot->rel] != NIL;
+}
+
+/* Are two slots' scans close to the last one in the same cases? */
+static bool
+same_driver(const GlperfMatrix *matrix, const GlperfSlot *a,
+			const GlperfSlot *b)
+{
+	return a->driver == b->driver &&
+		(a->in_order == b->in_order || (a->driver >= 0 && is_open(matrix, a)));
+}
+
 /* Do two skeletons price every configuration alike? */
 static bool
 same_shape(GlperfMatrix *matrix, const GlperfSkeleton *a,
@@ -78,7 +97,7 @@ same_shape(GlperfMatrix *matrix, const GlperfSkeleton *a,
 	for (int i = 0; i < a->nslots; i++)
 		if (a->slots[i].rel != b->slots[i].rel ||
 			!same_loops(&a->slots[i].loops, &b->slots[i].loops) ||
-			a->slots[i].in_order != b->slots[i].in_order ||
+			!same_driver(matrix, &a->slots[i], &b->slots[i]) ||
 			!bms_equal(a->slots[i].outer, b->slots[i].outer) ||
 			!same_order(&a->slots[i].order, &b->slots[i].order))
 			return false;
@@ -100,7 +119,12 @@ glperf_access_keep_skeleton(GlperfMatrix *matrix, List *skeletons, GlperfSkeleto
 
 	foreach(lc, skeletons)
 		if (same_shape(matrix, lfirst(lc), skeleton))
-		return skeletons;
+	{
+		skeleton = lfirst(lc);
+		skeletons = foreach_delete_current(skeletons, lc);
+		break;
+	}
+	/* the shape that was chosen last comes last */
 	return lappend(skeletons, skeleton);
 }
 
@@ -166,7 +190,7 @@ find_fit(GlperfMatrix *matrix, const GlperfSlot *slot)
 		GlperfAccessOption *option = lfirst(lc);
 
 		/* fewer outer rows would mean other row counts above */
-		if (option->planned < GLPERF_NOT_ALONE &&
+		if (option->cost < GLPERF_NOT_ALONE &&
 			bms_equal(option->outer, slot->outer) &&
 			glperf_access_order_serves(&option->order, &slot->order))
 			fit->options[fit->noptions++] = option;
@@ -203,23 +227,43 @@ best_option(GlperfMatrix *matrix, GlperfSlot *slot, const uint64 *config)
 	return fit->best;
 }
 
+/* Are a slot's scans by this option close to the last one under config? */
+static bool
+in_order_now(GlperfMatrix *matrix, GlperfSkeleton *skeleton,
+			 const GlperfSlot *slot, const GlperfAccessOption *option,
+			 const uint64 *config)
+{
+	GlperfSlot *driver;
+	GlperfAccessOption *driving;
+
+	if (slot->driver < 0)
+		return slot->in_order;
+	driver = &skeleton->slots[slot->driver];
+	if (!is_open(matrix, driver))
+		return slot->in_order;
+	driving = best_option(matrix, driver, config);
+	return driving && glperf_price_calls_in_order(option->lookup,
+												  driver->relid,
+												  &driving->delivery);
+}
+
 /* Add cost and price of a slot under config; false when nothing fits it. */
 static bool
-add_slot(GlperfMatrix *matrix, GlperfSlot *slot, const uint64 *config,
-		 double *cost, GlperfPrice *price)
+add_slot(GlperfMatrix *matrix, GlperfSkeleton *skeleton, GlperfSlot *slot,
+		 const uint64 *config, double *cost, GlperfPrice *price)
 {
 	double		one = slot->cost;
 	double		one_price = slot->price;
 
-	/* unless no candidate concerns this table */
-	if (slot->rel < matrix->nrels && matrix->options[slot->rel] != NIL)
+	if (is_open(matrix, slot))
 	{
 		GlperfAccessOption *option = best_option(matrix, slot, config);
 
 		if (option == NULL)
 			return false;
 		one = option->cost;
-		one_price = option->price[slot->in_order];
+		one_price = option->price[in_order_now(matrix, skeleton, slot, option,
+											   config)];
 	}
 	*cost += slot->loops.planner * one;
 	price->expected += slot->loops.price.expected * one_price;
@@ -246,7 +290,8 @@ shape_cost(GlperfMatrix *matrix, GlperfSkeleton *skeleton,
 		!bitset_subset(skeleton->required, config, matrix->words))
 		return -1;
 	for (int i = 0; i < skeleton->nslots; i++)
-		if (!add_slot(matrix, &skeleton->slots[i], config, &cost, price) ||
+		if (!add_slot(matrix, skeleton, &skeleton->slots[i], config, &cost,
+					  price) ||
 			cost >= limit)
 			return -1;
 	foreach(lc, skeleton->parts)
@@ -265,11 +310,16 @@ shape_cost(GlperfMatrix *matrix, GlperfSkeleton *skeleton,
 	return cost;
 }
 
-/* Cost of the cheapest of some shapes under config, or negative. */
+/*
+ * Cost of the cheapest of some shapes under config, or negative.  Of those
+ * that cost the planner about the same it may choose any, see add_path(): the
+ * price is that of the one that it chose last.
+ */
 static double
 cheapest_shape(GlperfMatrix *matrix, List *skeletons, const uint64 *config,
 			   GlperfPrice *price)
 {
+	double		fuzz = matrix->by_time ? SAME_COST : 1;
 	double		best = -1;
 	ListCell   *lc;
 
@@ -277,13 +327,13 @@ cheapest_shape(GlperfMatrix *matrix, List *skeletons, const uint64 *config,
 	{
 		GlperfPrice its_price;
 		double		cost = shape_cost(matrix, lfirst(lc), config,
-									  best < 0 ? HUGE_VAL : best, &its_price);
+									  best < 0 ? HUGE_VAL : best * fuzz,
+									  &its_price);
 
-		if (cost > 0 && (best < 0 || cost < best))
-		{
-			best = cost;
-			*price = its_price;
-		}
+		if (cost <= 0)
+			continue;
+		*price = its_price;
+		best = best < 0 ? cost : Min(best, cost);
 	}
 	return best;
 }

@@ -16,6 +16,8 @@
  */
 #include "advise.h"
 
+#include <math.h>
+
 #include "access/relation.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
@@ -30,6 +32,9 @@
 
 /* Share of a table that is taken to be all-visible at most. */
 #define MAX_VISIBLE		0.8
+
+/* An estimate without planning that is further off is told to developers. */
+#define TOLD_ERROR		0.03
 
 /* One planning job, run inside the sandbox. */
 typedef struct PlanJob
@@ -166,9 +171,6 @@ value_plan(PlanJob *job, GlperfWhatif *whatif, PlannedStmt *plan)
 						 planned > 0 ? cost / planned : 1);
 		cost = planned;
 	}
-	else if (whatif->matrix && whatif->final_rel)
-		cost += glperf_access_charges(whatif->final_root,
-									  whatif->final_rel->cheapest_total_path);
 	job->cost += cost;
 	if (whatif->matrix && whatif->final_rel)
 		glperf_access_skeleton(whatif->matrix, whatif, whatif->final_root,
@@ -604,22 +606,37 @@ glperf_advise_cost_of(GlperfAdvice *advice, GlperfAdviceStatement *statement,
 	return glperf_value_possible(planned, cost, cost->config, words);
 }
 
+/* For those who look into why a search takes long: how far off it was. */
+static void
+tell_error(int s, double estimate, double ratio)
+{
+	if (fabs(ratio - estimate) > TOLD_ERROR * Max(ratio, estimate))
+		elog(DEBUG1, "statement %d of the advice: %.3f of its cost expected, %.3f planned",
+			 s, estimate, ratio);
+}
+
 double
 glperf_advise_ratio(GlperfAdvice *advice, int s, const uint64 *config)
 {
 	GlperfAdviceStatement *statement = &advice->statements[s];
+	double		estimate = glperf_advise_bound(advice, s, config);
+	int			calls = advice->planner_calls;
 	double		now = 0;
 	double		then = 0;
+	double		ratio;
 
 	if (advice->hurry)
-		return glperf_advise_bound(advice, s, config);
+		return estimate;
 	for (int p = 0; p < statement->nplanned; p++)
 	{
 		now += statement->planned[p].base_cost;
 		then += glperf_advise_cost_of(advice, statement,
 									  &statement->planned[p], config, false)->cost;
 	}
-	return glperf_value_ratio(statement, now, then);
+	ratio = glperf_value_ratio(statement, now, then);
+	if (advice->planner_calls > calls)
+		tell_error(s, estimate, ratio);
+	return ratio;
 }
 
 void

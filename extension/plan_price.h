@@ -82,6 +82,49 @@ extern GlperfPrice glperf_price_root(const GlperfPricing *pricing,
 extern double glperf_price_scan(const GlperfPricing *pricing, Path *path,
 								bool in_order);
 
+/* scan_order.c: share of a B-tree's order that is the table's, 0 to 1. */
+extern double glperf_price_index_correlation(const GlperfPricing *pricing,
+											 IndexOptInfo *index);
+
+/* In which order a scan of a base relation delivers its rows. */
+typedef struct GlperfDelivery
+{
+	AttrNumber	lead;			/* leading column of the B-tree, or 0 */
+	bool		follows;		/* (nearly) that of the table */
+} GlperfDelivery;
+
+/* The same of a scan that was planned. */
+extern GlperfDelivery glperf_price_delivery(const GlperfPricing *pricing,
+											Path *scan);
+
+/* The scan whose order a path's rows keep, or NULL. */
+extern Path *glperf_price_driver(Path *path);
+
+/* Does a path read a table, whichever way? */
+extern bool glperf_price_is_scan(const Path *path);
+
+/* A column of another table that an index scan looks up the values of. */
+typedef struct GlperfLookupColumn
+{
+	Index		relid;
+	AttrNumber	attnum;
+	bool		follows;		/* it is in the order of its table */
+} GlperfLookupColumn;
+
+/*
+ * What the first column of an index scan's index is compared with, as far as
+ * that is columns of these relations: List of GlperfLookupColumn *.
+ */
+extern List *glperf_price_lookup(const GlperfPricing *pricing,
+								 RelOptInfo **rels, int nrels, Path *inner);
+
+/*
+ * Does each of an index scan's look-ups follow on the last one, when the rows
+ * that call for them come from relid in this order?
+ */
+extern bool glperf_price_calls_in_order(const List *lookup, Index relid,
+										const GlperfDelivery *delivery);
+
 /* Do the rows of outer come in the order of the index that inner looks into? */
 extern bool glperf_price_in_order(const GlperfPricing *pricing, Path *outer,
 								  Path *inner);

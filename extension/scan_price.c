@@ -28,36 +28,6 @@
 #include "price_units.h"
 #include "whatif.h"
 
-/* A column is in the order of the table when this well correlated. */
-#define IN_ORDER_CORRELATION	0.8
-
-/* How well a column of a relation of the query follows the table's order. */
-static double
-column_correlation(const GlperfPricing *pricing, RelOptInfo *rel,
-				   AttrNumber attnum)
-{
-	Oid			table = glperf_whatif_table(pricing->whatif, rel);
-	double		correlation = 0;
-	HeapTuple	tup;
-	AttStatsSlot slot;
-
-	if (!OidIsValid(table) || attnum <= 0)
-		return 0;
-	tup = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(table),
-						  Int16GetDatum(attnum), BoolGetDatum(false));
-	if (!HeapTupleIsValid(tup))
-		return 0;
-	if (get_attstatsslot(&slot, tup, STATISTIC_KIND_CORRELATION, InvalidOid,
-						 ATTSTATSSLOT_NUMBERS))
-	{
-		if (slot.nnumbers == 1)
-			correlation = slot.numbers[0];
-		free_attstatsslot(&slot);
-	}
-	ReleaseSysCache(tup);
-	return correlation;
-}
-
 /* Last column of a table that a scan has to reach. */
 static int
 last_column(RelOptInfo *rel)
@@ -181,18 +151,6 @@ index_bytes(IndexOptInfo *index)
 	return (double) index->pages * BLCKSZ;
 }
 
-/* Share of an index's order that is the table's. */
-static double
-index_correlation(const GlperfPricing *pricing, IndexOptInfo *index)
-{
-	double		correlation = 0;
-
-	if (index->relam == BTREE_AM_OID && index->indexkeys[0] > 0)
-		correlation = column_correlation(pricing, index->rel,
-										 index->indexkeys[0]);
-	return correlation * correlation;
-}
-
 /* Finding the first entry. */
 static double
 price_lookup(IndexPath *path, bool in_order)
@@ -250,7 +208,9 @@ share_by_clause(const GlperfPricing *pricing, const IndexOptInfo *index,
 	double		share = clause->rinfo->norm_selec;
 	double		values;
 
-	if (share >= 0 && share <= 1)
+	/* of a join's condition that is the share of all pairs of rows */
+	if (share >= 0 && share <= 1 &&
+		bms_membership(clause->rinfo->clause_relids) == BMS_SINGLETON)
 		return share;
 	if (pricing->here == NULL || !IsA(qual, OpExpr) ||
 		!binds_column(index, clause))
@@ -320,7 +280,7 @@ price_index_scan(const GlperfPricing *pricing, IndexPath *path, bool in_order)
 	double		entries = entries_found(path);
 	double		fetched = entries;
 	double		bytes = (double) rel->pages * BLCKSZ;
-	double		follows = index_correlation(pricing, index);
+	double		follows = glperf_price_index_correlation(pricing, index);
 	double		scattered = missing(bytes);
 	double		price = price_lookup(path, in_order) + price_entries(pricing, path);
 	double		pages;
@@ -390,7 +350,7 @@ price_bitmap_index(const GlperfPricing *pricing, Path *path, double *follows)
 			*follows = 1;
 			return operations(scan->indextotalcost);
 		}
-		*follows = Max(*follows, index_correlation(pricing, scan->indexinfo));
+		*follows = Max(*follows, glperf_price_index_correlation(pricing, scan->indexinfo));
 		return price_lookup(scan, false) +
 			LIST_ROW * rows_passed(scan) +
 			price_entries(pricing, scan);
@@ -463,176 +423,4 @@ glperf_price_scan(const GlperfPricing *pricing, Path *path, bool in_order)
 	if (IsA(path, BitmapHeapPath))
 		return price_bitmap_scan(pricing, (BitmapHeapPath *) path);
 	return price_seq_scan(pricing, path->parent);
-}
-
-/* The scan whose order a path's rows keep, or NULL. */
-static Path *
-driver(Path *path)
-{
-	for (;;)
-	{
-		if (path == NULL)
-			return NULL;
-		switch (nodeTag(path))
-		{
-			case T_NestPath:
-			case T_MergePath:
-				path = ((JoinPath *) path)->outerjoinpath;
-				break;
-			case T_HashPath:
-				/* batches come one after the other */
-				if (((HashPath *) path)->num_batches > 1)
-					return NULL;
-				path = ((JoinPath *) path)->outerjoinpath;
-				break;
-			case T_MaterialPath:
-				path = ((MaterialPath *) path)->subpath;
-				break;
-			case T_MemoizePath:
-				path = ((MemoizePath *) path)->subpath;
-				break;
-			case T_ProjectionPath:
-				path = ((ProjectionPath *) path)->subpath;
-				break;
-			default:
-				return path;
-		}
-	}
-}
-
-/* Is a column what a scan's rows come in the order of? */
-static bool
-delivers_order(const GlperfPricing *pricing, Path *scan, Var *var)
-{
-	RelOptInfo *rel = scan->parent;
-	bool		heap_order = true;
-
-	if (rel->reloptkind == RELOPT_UPPER_REL || rel->relid == 0 ||
-		rel->relid != var->varno)
-		return false;
-	if (IsA(scan, IndexPath))
-	{
-		IndexOptInfo *index = ((IndexPath *) scan)->indexinfo;
-
-		if (index->relam == BTREE_AM_OID && index->indexkeys[0] ==
-			var->varattno)
-			return true;
-		heap_order = index_correlation(pricing, index) >
-			IN_ORDER_CORRELATION * IN_ORDER_CORRELATION;
-	}
-	else if (!IsA(scan, BitmapHeapPath) &&
-			 !(IsA(scan, Path) && scan->pathtype == T_SeqScan))
-		return false;
-	return heap_order &&
-		fabs(column_correlation(pricing, rel, var->varattno)) >
-		IN_ORDER_CORRELATION;
-}
-
-/* Does one of an equivalence class's columns come in the order of a scan? */
-static bool
-class_in_order(const GlperfPricing *pricing, Path *scan, EquivalenceClass *ec)
-{
-	ListCell   *lc;
-
-	/* sorted: by that class first */
-	if (ec && scan->pathkeys != NIL &&
-		((PathKey *) linitial(scan->pathkeys))->pk_eclass == ec)
-		return true;
-	if (ec == NULL)
-		return false;
-	foreach(lc, ec->ec_members)
-	{
-		Node	   *expr = (Node *) ((EquivalenceMember *) lfirst(lc))->em_expr;
-
-		while (expr && IsA(expr, RelabelType))
-			expr = (Node *) ((RelabelType *) expr)->arg;
-		if (expr && IsA(expr, Var) &&
-			delivers_order(pricing, scan, (Var *) expr))
-			return true;
-	}
-	return false;
-}
-
-bool
-glperf_price_in_order(const GlperfPricing *pricing, Path *outer, Path *inner)
-{
-	ListCell   *lc;
-	Path	   *scan = driver(outer);
-
-	while (inner && (IsA(inner, MemoizePath) || IsA(inner, ProjectionPath)))
-		inner = IsA(inner, MemoizePath) ? ((MemoizePath *) inner)->subpath :
-			((ProjectionPath *) inner)->subpath;
-	if (scan == NULL || inner == NULL || !IsA(inner, IndexPath))
-		return false;
-	foreach(lc, ((IndexPath *) inner)->indexclauses)
-	{
-		IndexClause *clause = lfirst_node(IndexClause, lc);
-
-		if (clause->indexcol != 0)
-			continue;
-		if (class_in_order(pricing, scan, clause->rinfo->left_ec) ||
-			class_in_order(pricing, scan, clause->rinfo->right_ec))
-			return true;
-	}
-	return false;
-}
-
-/* Does an index deliver its rows in the order of a column? */
-static bool
-index_sorted_by(Path *path, Var *var)
-{
-	IndexOptInfo *index;
-
-	if (!IsA(path, IndexPath) || path->parent->relid != var->varno)
-		return false;
-	index = ((IndexPath *) path)->indexinfo;
-	return index->relam == BTREE_AM_OID &&
-		index->indexkeys[0] == var->varattno;
-}
-
-bool
-glperf_price_sorted_by(Path *path, Node *expr)
-{
-	JoinPath   *join = (JoinPath *) path;
-	ListCell   *lc;
-
-	check_stack_depth();
-	while (expr && IsA(expr, RelabelType))
-		expr = (Node *) ((RelabelType *) expr)->arg;
-	if (path == NULL || expr == NULL || !IsA(expr, Var))
-		return false;
-	if (IsA(path, MaterialPath))
-		return glperf_price_sorted_by(((MaterialPath *) path)->subpath, expr);
-	if (IsA(path, ProjectionPath))
-		return glperf_price_sorted_by(((ProjectionPath *) path)->subpath,
-									  expr);
-	if (!IsA(path, NestPath) && !IsA(path, MergePath) &&
-		!(IsA(path, HashPath) && ((HashPath *) path)->num_batches <= 1))
-		return index_sorted_by(path, (Var *) expr);
-	if (glperf_price_sorted_by(join->outerjoinpath, expr))
-		return true;
-	/* what is equal to a column of the outer side comes in its order */
-	foreach(lc, join->joinrestrictinfo)
-	{
-		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
-		List	   *args;
-		ListCell   *la;
-		int			other = 2;
-
-		if (rinfo->mergeopfamilies == NIL || !IsA(rinfo->clause, OpExpr))
-			continue;
-		args = ((OpExpr *) rinfo->clause)->args;
-		foreach(la, args)
-		{
-			Var		   *var = (Var *) lfirst(la);
-
-			other--;
-			if (IsA(var, Var) && var->varno == ((Var *) expr)->varno &&
-				var->varattno == ((Var *) expr)->varattno &&
-				glperf_price_sorted_by(join->outerjoinpath,
-									   (Node *) list_nth(args, other)))
-				return true;
-		}
-	}
-	return false;
 }

@@ -23,6 +23,8 @@
 #define FEW_PLACES		12
 /* times that the end of a search is made sure of */
 #define MAX_VERIFIED	6
+/* so many of them in a row that came to nothing are enough */
+#define MAX_IN_VAIN		2
 /* what a search after that must promise to be made sure of, by workload */
 #define WORTH_VERIFYING	1e-4
 
@@ -34,7 +36,6 @@
 
 /* How much bytes count in the greedy searches. */
 static const double byte_powers[] = {1.0, 0.0, 0.5, 0.75, SHARES};
-
 
 /*
  * What a member has to save in the stages of a search, by workload; see
@@ -476,7 +477,9 @@ search(GlperfSelectState *st, Saved *best)
 
 	for (size_t i = 0; i < lengthof(byte_powers) && !st->stopped; i++)
 	{
-		if (byte_powers[i] == SHARES && !few)
+		/* bytes matter where there is a limit to them */
+		if ((byte_powers[i] == SHARES && !few) ||
+			(byte_powers[i] > 0 && st->p->budget < 0))
 			continue;
 		greedy(st, byte_powers[i], best);
 		if (small)
@@ -560,14 +563,21 @@ static void
 make_sure(GlperfSelectState *st, Saved *best)
 {
 	const GlperfSelectProblem *p = st->p;
+	int			in_vain = 0;
 
 	for (int i = 0; i < MAX_VERIFIED && !st->stopped; i++)
 	{
 		Saved		next = nothing_saved(st);
 		bool		sure = verify(st);
 
+		in_vain++;
 		if (sure && glperf_select_score(st) > best->score)
+		{
 			keep(st, best);
+			in_vain = 0;
+		}
+		if (in_vain == MAX_IN_VAIN)
+			break;
 		/* from the best that is known now */
 		next.score = best->score;
 		memcpy(next.config, best->config, st->words * sizeof(uint64));
