@@ -246,6 +246,31 @@ merge_flipped(GlperfAdvice *advice)
 		}
 }
 
+/* Add candidates for several statements at once. */
+static void
+unite_candidates(GlperfAdvice *advice)
+{
+	int			n = advice->candidates.n;
+	double	   *weight = palloc(sizeof(double) * (advice->nstatements + 1));
+	GlperfAskers askers = {
+		palloc0(sizeof(Bitmapset *) * (n + GLPERF_MAX_UNIONS)), weight
+	};
+	ListCell   *lc;
+
+	for (int s = 0; s < advice->nstatements; s++)
+	{
+		GlperfAdviceStatement *statement = &advice->statements[s];
+
+		weight[s] = statement->weight;
+		if (statement->nplanned == 0)
+			continue;
+		foreach(lc, statement->planned[0].harvest.proposed)
+			askers.of[lfirst_int(lc)] =
+			bms_add_member(askers.of[lfirst_int(lc)], s);
+	}
+	glperf_candidates_unite(&advice->candidates, &askers);
+}
+
 /* Size the candidates of one table; those that cannot be are left out. */
 static void
 size_candidates(GlperfAdvice *advice, Oid relid)
@@ -283,6 +308,7 @@ prepare_candidates(GlperfAdvice *advice)
 	glperf_candidates_join(&advice->candidates);
 	align_directions(advice);
 	merge_flipped(advice);
+	unite_candidates(advice);
 	n = advice->candidates.n;
 	advice->defs = palloc0(sizeof(GlperfIndexDef *) * (n + 1));
 	advice->alive = palloc0(sizeof(bool) * (n + 1));

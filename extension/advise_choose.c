@@ -100,6 +100,10 @@ collect_moves(GlperfAdvice *advice, GlperfSelectProblem *problem)
 				add_move(&list, used);
 			}
 		}
+	/* alone, a statement would not use what serves several */
+	for (int c = 0; c < advice->candidates.n; c++)
+		if (advice->candidates.items[c].united && advice->alive[c])
+			add_slimmer(advice, &list, c);
 	hash_destroy(list.seen);
 }
 

@@ -108,6 +108,7 @@ propose_one(GlperfHarvest *harvest, const GlperfIndexDef *def, bool ordered,
 		set->items[i].why = pstrdup(why);
 		set->items[i].supported = false;
 		set->items[i].ordered = false;
+		set->items[i].united = false;
 		MemoryContextSwitchTo(old);
 	}
 	set->items[i].ordered |= ordered;

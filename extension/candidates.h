@@ -118,6 +118,7 @@ typedef struct GlperfCandidate
 	char	   *why;			/* for people: equality on a, order by b DESC */
 	bool		supported;		/* some statement asks for it in every sample */
 	bool		ordered;		/* the directions of its keys matter */
+	bool		united;			/* see candidate_union.c */
 } GlperfCandidate;
 
 /* All candidates of one run, each definition once. */
@@ -188,5 +189,23 @@ extern void glperf_candidates_join(GlperfCandidates *set);
 
 /* Could candidate number i serve the statement of this harvest? */
 extern bool glperf_candidate_relevant(const GlperfHarvest *harvest, int i);
+
+/* Which statements ask for which candidate; see glperf_candidates_unite(). */
+typedef struct GlperfAskers
+{
+	Bitmapset **of;				/* [candidate] statements, with room for
+								 * GLPERF_MAX_UNIONS more */
+	const double *weight;		/* [statement] */
+} GlperfAskers;
+
+/* Most candidates that glperf_candidates_unite() adds. */
+#define GLPERF_MAX_UNIONS	60
+
+/*
+ * candidate_union.c: add candidates that do the work of two or three others
+ * of the same leading columns, by the weight of those who ask for them.
+ */
+extern void glperf_candidates_unite(GlperfCandidates *set,
+									GlperfAskers *askers);
 
 #endif							/* GLPERF_CANDIDATES_H */
