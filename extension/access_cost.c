@@ -209,7 +209,8 @@ full_scans(JoinPath *join)
 	cost_qual_eval(&qual, join->joinrestrictinfo, NULL);
 	one = inner->total_cost +
 		(cpu_tuple_cost + qual.per_tuple) * Max(1.0, inner->rows);
-	return Min(scans, (join->path.total_cost - outer->total_cost) / one);
+	return one > 0 ?
+		Min(scans, (join->path.total_cost - outer->total_cost) / one) : scans;
 }
 
 /* Note whether the look-ups of an inner side follow on each other, and why. */

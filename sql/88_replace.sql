@@ -10,7 +10,8 @@ CREATE TABLE jobs (
 	agent text NOT NULL,
 	status text NOT NULL,
 	created timestamptz NOT NULL,
-	payload text);
+	payload text)
+WITH (autovacuum_enabled = off);
 INSERT INTO parents SELECT i FROM generate_series(0, 99) i;
 INSERT INTO jobs SELECT i, i % 100, 'agent ' || i * 7919 % 300,
 	CASE WHEN i % 60 = 0 THEN 'running' ELSE 'done' END,

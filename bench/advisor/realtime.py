@@ -10,7 +10,7 @@ query by turns without and with the new indexes, and drops them.  A query whose
 plan has not changed takes as long as before, but for how much faster or slower
 the others without indexes have become since; one that does not finish within
 --timeout in either state is left out.  A time is the best of --runs after one
-to warm up, but for queries of five seconds and more, which warm themselves;
+to warm up, but for queries of twenty seconds and more, which warm themselves;
 how far the first times and those by turns without indexes differ is said, too.
 Budgets are megabytes (10^6 bytes) on disk; --min-benefit is what an index has
 to save, in per cent of the workload's time.  PG* variables name a server on
@@ -29,7 +29,7 @@ from estimate import dollar, load, psql
 
 
 # A query that takes so long is not run once more to warm up.
-LONG_MS = 5000
+LONG_MS = 20000
 
 
 def cpu_ms(db, text, runs, timeout, indexes=(), warm_up=1):
