@@ -56,7 +56,7 @@ for my $model ('planner', 'time')
 {
 	my ($index, $off) = advise($model, [@both], [ 'SELECT amount FROM sold WHERE ord = 7', 60000 ]);
 
-	is($index, 'app.sold (ord)', "$model: an index for a semi-join");
+	like($index, qr/^app\.sold \(ord\)/, "$model: an index for a semi-join");
 	# Failure proved: a scan that stops early counts as one to the end.
 	is($off, '', '... that was worth what had been estimated');
 	($index, $off) = advise($model, [@anti], [ 'SELECT item FROM back WHERE ord = 7', 60000 ]);
