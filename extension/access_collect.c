@@ -62,8 +62,7 @@ keep_options(GlperfMatrix *matrix, const GlperfWhatif *whatif, int number,
 		Path	   *path = (Path *) lfirst(lc);
 		GlperfAccessOption *option;
 
-		if (!IsA(path, IndexPath) && !IsA(path, BitmapHeapPath) &&
-			!(IsA(path, Path) && path->pathtype == T_SeqScan))
+		if (!glperf_price_is_scan(path))
 			continue;
 		option = palloc(sizeof(GlperfAccessOption));
 		option->candidate = candidate;

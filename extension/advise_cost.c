@@ -619,14 +619,15 @@ double
 glperf_advise_ratio(GlperfAdvice *advice, int s, const uint64 *config)
 {
 	GlperfAdviceStatement *statement = &advice->statements[s];
-	double		estimate = glperf_advise_bound(advice, s, config);
+	bool		tell = message_level_is_interesting(DEBUG1);
+	double		estimate = tell ? glperf_advise_bound(advice, s, config) : 0;
 	int			calls = advice->planner_calls;
 	double		now = 0;
 	double		then = 0;
 	double		ratio;
 
 	if (advice->hurry)
-		return estimate;
+		return glperf_advise_bound(advice, s, config);
 	for (int p = 0; p < statement->nplanned; p++)
 	{
 		now += statement->planned[p].base_cost;
@@ -634,7 +635,7 @@ glperf_advise_ratio(GlperfAdvice *advice, int s, const uint64 *config)
 									  &statement->planned[p], config, false)->cost;
 	}
 	ratio = glperf_value_ratio(statement, now, then);
-	if (advice->planner_calls > calls)
+	if (tell && advice->planner_calls > calls)
 		tell_error(s, estimate, ratio);
 	return ratio;
 }

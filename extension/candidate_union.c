@@ -27,16 +27,6 @@ typedef struct Pair
 	double		score;
 } Pair;
 
-/* Position of a column in a definition, or -1. */
-static int
-position(const GlperfIndexDef *def, AttrNumber attnum)
-{
-	for (int i = 0; i < def->ncolumns; i++)
-		if (def->attnum[i] == attnum)
-			return i;
-	return -1;
-}
-
 /* Columns that the union of two definitions lacks in the second one. */
 static int
 lacks(const GlperfIndexDef *narrow, const GlperfIndexDef *wide)
@@ -44,7 +34,7 @@ lacks(const GlperfIndexDef *narrow, const GlperfIndexDef *wide)
 	int			n = 0;
 
 	for (int i = narrow->nkeys; i < narrow->ncolumns; i++)
-		if (position(wide, narrow->attnum[i]) < 0)
+		if (!glperf_index_def_has_column(wide, narrow->attnum[i]))
 			n++;
 	return n;
 }
@@ -55,17 +45,9 @@ can_unite(const GlperfIndexDef *narrow, const GlperfIndexDef *wide)
 {
 	int			missing;
 
-	if (narrow->relid != wide->relid || narrow->nkeys > wide->nkeys ||
-		narrow->amoid != BTREE_AM_OID || wide->amoid != BTREE_AM_OID ||
-		narrow->exprs != NIL || wide->exprs != NIL ||
-		!equal(narrow->pred, wide->pred))
+	if (narrow->amoid != BTREE_AM_OID || narrow->exprs != NIL ||
+		wide->exprs != NIL || !glperf_index_def_leads(narrow, wide))
 		return false;
-	for (int i = 0; i < narrow->nkeys; i++)
-		if (narrow->attnum[i] != wide->attnum[i] ||
-			narrow->opclass[i] != wide->opclass[i] ||
-			narrow->collation[i] != wide->collation[i] ||
-			narrow->option[i] != wide->option[i])
-			return false;
 	missing = lacks(narrow, wide);
 	return missing > 0 && wide->ncolumns + missing <= GLPERF_MAX_COLUMNS;
 }
@@ -142,7 +124,7 @@ unite(GlperfCandidates *set, GlperfAskers *askers, const Pair *pair)
 	int			number;
 
 	for (int i = narrow->nkeys; i < narrow->ncolumns; i++)
-		if (position(&both, narrow->attnum[i]) < 0 &&
+		if (!glperf_index_def_has_column(&both, narrow->attnum[i]) &&
 			!glperf_index_def_append(&both, narrow->attnum[i], InvalidOid,
 									 InvalidOid, 0, true))
 			return true;

@@ -133,9 +133,8 @@ has_keys(const GlperfIndexDef *a, const GlperfIndexDef *b)
 	return true;
 }
 
-/* Is the plain column attnum stored anywhere in def? */
-static bool
-has_column(const GlperfIndexDef *def, AttrNumber attnum)
+bool
+glperf_index_def_has_column(const GlperfIndexDef *def, AttrNumber attnum)
 {
 	for (int i = 0; i < def->ncolumns; i++)
 		if (def->attnum[i] == attnum)
@@ -144,18 +143,29 @@ has_column(const GlperfIndexDef *def, AttrNumber attnum)
 }
 
 bool
+glperf_index_def_leads(const GlperfIndexDef *narrow,
+					   const GlperfIndexDef *wide)
+{
+	if (narrow->relid != wide->relid || narrow->amoid != wide->amoid ||
+		narrow->nkeys > wide->nkeys)
+		return false;
+	for (int i = 0; i < narrow->nkeys; i++)
+		if (!same_key(narrow, i, wide, i) ||
+			narrow->option[i] != wide->option[i])
+			return false;
+	return equal(narrow->pred, wide->pred);
+}
+
+bool
 glperf_index_def_equal(const GlperfIndexDef *a, const GlperfIndexDef *b)
 {
-	if (a->relid != b->relid || a->amoid != b->amoid ||
-		a->nkeys != b->nkeys || a->ncolumns != b->ncolumns)
+	if (a->nkeys != b->nkeys || a->ncolumns != b->ncolumns ||
+		!glperf_index_def_leads(a, b))
 		return false;
-	for (int i = 0; i < a->nkeys; i++)
-		if (!same_key(a, i, b, i) || a->option[i] != b->option[i])
-			return false;
 	for (int i = a->nkeys; i < a->ncolumns; i++)
-		if (!has_column(b, a->attnum[i]))
+		if (!glperf_index_def_has_column(b, a->attnum[i]))
 			return false;
-	return equal(a->pred, b->pred);
+	return true;
 }
 
 bool
@@ -181,7 +191,7 @@ glperf_index_def_covers(const GlperfIndexDef *a, const GlperfIndexDef *b)
 	if (!same && !flipped)
 		return false;
 	for (int i = b->nkeys; i < b->ncolumns; i++)
-		if (!has_column(a, b->attnum[i]))
+		if (!glperf_index_def_has_column(a, b->attnum[i]))
 			return false;
 	return equal(a->pred, b->pred);
 }

@@ -91,6 +91,17 @@ extern bool glperf_index_def_append_expr(GlperfIndexDef *def, Node *expr,
 /* The expression of key column i, or NULL for a plain column. */
 extern Node *glperf_index_def_expr(const GlperfIndexDef *def, int i);
 
+/* Is the plain column attnum stored anywhere in def? */
+extern bool glperf_index_def_has_column(const GlperfIndexDef *def,
+										AttrNumber attnum);
+
+/*
+ * Are narrow's keys, directions included, a leading part of wide's, on the
+ * same rows of the same table?  Other columns are not looked at.
+ */
+extern bool glperf_index_def_leads(const GlperfIndexDef *narrow,
+								   const GlperfIndexDef *wide);
+
 /* Are these two the same index?  Names and sizes are not looked at. */
 extern bool glperf_index_def_equal(const GlperfIndexDef *a,
 								   const GlperfIndexDef *b);
