@@ -465,8 +465,10 @@ typedef struct EndWalk
 	Index		relid;
 	AttrNumber	attnum;
 	const GlperfIndexDef *def;	/* index on the column */
-	const AttStatsSlot *slot;	/* its histogram */
-	FmgrInfo   *compare;
+	HeapTuple	stats;			/* its statistics */
+	bool		looked;			/* is the rest known? */
+	AttStatsSlot slot;			/* its histogram */
+	FmgrInfo	compare;
 } EndWalk;
 
 /* Is this the column itself? */
@@ -480,24 +482,49 @@ is_column(const EndWalk *walk, Node *node)
 		((Var *) node)->varattno == walk->attnum;
 }
 
+/*
+ * Unpack the histogram, at the first comparison: most columns that the planner
+ * asks about have none.
+ */
+static bool
+has_histogram(EndWalk *walk)
+{
+	Oid			proc;
+
+	if (!walk->looked)
+	{
+		proc = get_opfamily_proc(walk->def->opfamily[0],
+								 walk->def->opcintype[0],
+								 walk->def->opcintype[0], BTORDER_PROC);
+		walk->looked = true;
+		if (OidIsValid(proc) &&
+			get_attstatsslot(&walk->slot, walk->stats,
+							 STATISTIC_KIND_HISTOGRAM, InvalidOid,
+							 ATTSTATSSLOT_VALUES))
+			fmgr_info(proc, &walk->compare);
+	}
+	return walk->slot.nvalues > 1;
+}
+
 /* Does the column's comparison with this reach the first or the last step? */
 static bool
-reaches_end(const EndWalk *walk, Node *other)
+reaches_end(EndWalk *walk, Node *other)
 {
 	Const	   *value = (Const *) estimate_expression_value(walk->root, other);
-	int			last = walk->slot->nvalues - 1;
+	int			last;
 
-	if (!IsA(value, Const) || value->constisnull)
+	if (!IsA(value, Const) || value->constisnull || !has_histogram(walk))
 		return false;
+	last = walk->slot.nvalues - 1;
 	/* of another type: who knows */
 	if (value->consttype != walk->def->opcintype[0])
 		return true;
-	return DatumGetInt32(FunctionCall2Coll(walk->compare, walk->slot->stacoll,
+	return DatumGetInt32(FunctionCall2Coll(&walk->compare, walk->slot.stacoll,
 										   value->constvalue,
-										   walk->slot->values[1])) <= 0 ||
-		DatumGetInt32(FunctionCall2Coll(walk->compare, walk->slot->stacoll,
+										   walk->slot.values[1])) <= 0 ||
+		DatumGetInt32(FunctionCall2Coll(&walk->compare, walk->slot.stacoll,
 										value->constvalue,
-										walk->slot->values[last - 1])) >= 0;
+										walk->slot.values[last - 1])) >= 0;
 }
 
 /* Is there a comparison that reaches an end of the column? */
@@ -533,33 +560,18 @@ static bool
 near_end(PlannerInfo *root, RelOptInfo *rel, AttrNumber attnum,
 		 const GlperfIndexDef *def, HeapTuple stats)
 {
-	EndWalk		walk = {root, rel->relid, attnum, def};
-	AttStatsSlot slot;
-	FmgrInfo	compare;
+	EndWalk		walk = {root, rel->relid, attnum, def, stats};
 	bool		near = false;
-	Oid			proc = get_opfamily_proc(def->opfamily[0], def->opcintype[0],
-										 def->opcintype[0], BTORDER_PROC);
+	ListCell   *lc;
 
-	if (rel->baserestrictinfo == NIL || !OidIsValid(proc) ||
-		!get_attstatsslot(&slot, stats, STATISTIC_KIND_HISTOGRAM, InvalidOid,
-						  ATTSTATSSLOT_VALUES))
-		return false;
-	fmgr_info(proc, &compare);
-	walk.slot = &slot;
-	walk.compare = &compare;
-	if (slot.nvalues > 1)
+	foreach(lc, rel->baserestrictinfo)
 	{
-		ListCell   *lc;
-
-		foreach(lc, rel->baserestrictinfo)
-			if (end_walker((Node *) lfirst_node(RestrictInfo, lc)->clause,
-						   &walk))
-		{
-			near = true;
+		near = end_walker((Node *) lfirst_node(RestrictInfo, lc)->clause,
+						  &walk);
+		if (near)
 			break;
-		}
 	}
-	free_attstatsslot(&slot);
+	free_attstatsslot(&walk.slot);
 	return near;
 }
 
