@@ -404,7 +404,9 @@ conclude(GlperfAdvice *advice)
 			continue;
 		}
 		statement->outcome = GLPERF_NO_GAIN;
-		if (statement->planned[0].harvest.hints != NIL)
+		if (statement->repeated)
+			statement->reason = statement->repeated;
+		else if (statement->planned[0].harvest.hints != NIL)
 			statement->reason = linitial(statement->planned[0].harvest.hints);
 		else if (!statement->planned[0].harvest.big &&
 				 statement->planned[0].harvest.temporary)

@@ -75,6 +75,7 @@ typedef struct GlperfAdviceStatement
 	double		ratio;			/* final cost relative to now */
 	GlperfOutcome outcome;
 	char	   *reason;
+	char	   *repeated;		/* see glperf_plan_repeated(), of today's plan */
 } GlperfAdviceStatement;
 
 /* One recommendation, ready to be shown. */

@@ -156,6 +156,17 @@ note_scans(PlanJob *job, const GlperfWhatif *whatif, PlannedStmt *plan)
 	MemoryContextSwitchTo(old);
 }
 
+/* Remember what no index changes about the plan as things are. */
+static void
+note_repeated(PlanJob *job, PlannedStmt *plan)
+{
+	char	   *repeated = glperf_plan_repeated(plan);
+
+	if (repeated)
+		job->statement->repeated = MemoryContextStrdup(job->advice->context,
+													   repeated);
+}
+
 /* Add what a plan costs to the job, and take it apart. */
 static void
 value_plan(PlanJob *job, GlperfWhatif *whatif, PlannedStmt *plan)
@@ -238,6 +249,7 @@ plan_work(void *arg)
 			glperf_check_permissions(plan);
 			note_writes(job, query, plan);
 			note_scans(job, &whatif, plan);
+			note_repeated(job, plan);
 		}
 	}
 }

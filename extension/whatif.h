@@ -99,6 +99,12 @@ extern void glperf_whatif_set_size(GlperfIndexDef *def,
  */
 extern double glperf_plan_cost(PlannedStmt *plan);
 
+/*
+ * What to tell people whose statement spends much of the plan's cost on reading
+ * the result of a WITH query for each row of another; NULL if it does not.
+ */
+extern char *glperf_plan_repeated(PlannedStmt *plan);
+
 /* The what-if planning going on, or NULL. */
 extern const GlperfWhatif *glperf_whatif_active(void);
 

@@ -77,6 +77,20 @@ SELECT advice(statement('SELECT * FROM executions WHERE payload <> '''''));
 SELECT outcome, reason FROM glperf.advised_statements();
 SELECT advice(statement('SELECT * FROM tenants WHERE name = ''tenant 7'''));
 SELECT outcome, reason FROM glperf.advised_statements();
+-- each row of a result compared with all of it; grouped once instead; a table
+-- in its place, which an index helps
+CREATE FUNCTION why(query text) RETURNS TABLE (outcome text, reason text) LANGUAGE sql AS $$
+	SELECT FROM advice(statement(query));
+	SELECT outcome, reason FROM glperf.advised_statements();
+$$;
+SELECT * FROM why('WITH "Work" AS (SELECT execution_id, position, count(*) AS n FROM steps GROUP BY 1, 2)
+	SELECT * FROM "Work" w WHERE n > (SELECT avg(n) FROM "Work" o WHERE o.position = w.position)');
+SELECT * FROM why('WITH work AS (SELECT execution_id, position, count(*) AS n FROM steps GROUP BY 1, 2),
+	mean AS (SELECT position, avg(n) AS n FROM work GROUP BY 1)
+	SELECT * FROM work w JOIN mean USING (position) WHERE w.n > mean.n');
+SELECT * FROM why('WITH few AS MATERIALIZED (SELECT * FROM tenants WHERE id < 5)
+	SELECT count(*), (SELECT sum(id) FROM few o WHERE o.id < f.id) FROM few f, steps WHERE body <> '''' GROUP BY f.id');
+SELECT * FROM why('SELECT * FROM executions w WHERE touched > (SELECT avg(id) * interval ''1 s'' + now() FROM executions o WHERE o.agent = w.agent)');
 CREATE INDEX existing ON executions (agent, created);
 SELECT advice(statement('SELECT * FROM executions WHERE agent = ''agent 7'' ORDER BY created DESC LIMIT 20'),
 	statement('SELECT * FROM executions WHERE agent = ''agent 7'''));
