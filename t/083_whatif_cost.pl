@@ -230,7 +230,7 @@ my @cases = (
 	[ 'near its beginning', q{SELECT * FROM coarse WHERE at <= '2026-01-01 00:05+00'}, ['CREATE INDEX i ON coarse (at DESC)'] ],
 	[ 'near an end without order', q{SELECT * FROM coarse WHERE r >= 25006}, ['CREATE INDEX i ON coarse (r)'] ],
 	[ 'beyond an end without order', q{SELECT * FROM coarse WHERE r > 40000}, ['CREATE INDEX i ON coarse (r)'] ],
-	[ 'far from the ends of a histogram', q{SELECT * FROM months WHERE seq BETWEEN 324 AND 327}, ['CREATE INDEX i ON months (seq)'] ],
+	[ 'far from the ends of a histogram', q{SELECT * FROM months WHERE seq BETWEEN 307 AND 308}, ['CREATE INDEX i ON months (seq)'] ],
 	[ 'most common value beyond the histogram', q{SELECT * FROM kind WHERE tenant BETWEEN 3 AND 9}, ['CREATE INDEX i ON kind (tenant)'] ],
 	[ 'never analysed', q{SELECT * FROM unseen WHERE k = 7}, ['CREATE INDEX i ON unseen (k)'] ],
 	[ 'beside SP-GiST', q{SELECT * FROM kind WHERE place <@ box '((1,1),(9,9))' AND small < 70}, ['CREATE INDEX i ON kind (small)'] ],
