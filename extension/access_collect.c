@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "whatif.h"
+#include "trees.h"
 
 GlperfSortOrder
 glperf_access_order(RelOptInfo *rel, List *pathkeys)
@@ -30,8 +31,7 @@ glperf_access_order(RelOptInfo *rel, List *pathkeys)
 			EquivalenceMember *em = (EquivalenceMember *) lfirst(lm);
 			Node	   *expr = (Node *) em->em_expr;
 
-			while (expr && IsA(expr, RelabelType))
-				expr = (Node *) ((RelabelType *) expr)->arg;
+			expr = glperf_strip_relabel(expr);
 			if (bms_equal(em->em_relids, rel->relids) && IsA(expr, Var))
 			{
 				attnum = ((Var *) expr)->varattno;

@@ -76,8 +76,7 @@ glperf_match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid, Node *node,
 				 GlperfKey *key)
 {
 	memset(key, 0, sizeof(GlperfKey));
-	while (node && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
+	node = glperf_strip_relabel(node);
 	if (node == NULL)
 		return false;
 	if (IsA(node, Var))
@@ -104,8 +103,7 @@ glperf_match_key(PlannerInfo *root, RelOptInfo *rel, Oid relid, Node *node,
 Oid
 glperf_key_type(Node *node)
 {
-	while (IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
+	node = glperf_strip_relabel(node);
 	return exprType(node);
 }
 
@@ -125,8 +123,7 @@ void
 glperf_key_set_collation(GlperfKey *key, Node *operand, Oid inputcollid)
 {
 	/* COLLATE is a relabelling that the key does without */
-	while (IsA(operand, RelabelType))
-		operand = (Node *) ((RelabelType *) operand)->arg;
+	operand = glperf_strip_relabel(operand);
 	/* of jsonb ? text, for one, only the other side has a collation */
 	if (OidIsValid(inputcollid) && OidIsValid(exprCollation(operand)) &&
 		inputcollid != exprCollation(operand))

@@ -29,6 +29,7 @@
 #include "utils/lsyscache.h"
 
 #include "index_catalog.h"
+#include "trees.h"
 
 /*
  * Key i of x and key j of y hold the same values, in the same order, and y's
@@ -86,20 +87,11 @@ implies(const GlperfIndex *a, const GlperfIndex *b)
 	return predicate_implied_by(b->predicate, a->predicate, false);
 }
 
-/* Strip binary-compatible relabelling, as the planner does. */
-static Node *
-strip_relabel(Node *node)
-{
-	while (node != NULL && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
-	return node;
-}
-
 /* The node is the leading column of the index. */
 static bool
 is_leading_column(Node *node, const GlperfIndex *index)
 {
-	node = strip_relabel(node);
+	node = glperf_strip_relabel(node);
 	return node != NULL && IsA(node, Var) &&
 		index->attnum[0] != 0 &&
 		((Var *) node)->varattno == index->attnum[0];

@@ -23,6 +23,7 @@
 #include "utils/selfuncs.h"
 
 #include "whatif.h"
+#include "trees.h"
 
 /*
  * Joins of three and more tables are misjudged by the planner by factors that
@@ -53,8 +54,7 @@ member_relation(PlannerInfo *root, EquivalenceMember *em)
 	Node	   *expr = (Node *) em->em_expr;
 	int			relid;
 
-	while (expr && IsA(expr, RelabelType))
-		expr = (Node *) ((RelabelType *) expr)->arg;
+	expr = glperf_strip_relabel(expr);
 	if (em->em_is_const || em->em_is_child || expr == NULL ||
 		!IsA(expr, Var) || !bms_get_singleton_member(em->em_relids, &relid) ||
 		relid >= root->simple_rel_array_size ||
@@ -162,8 +162,7 @@ look_at_member(PlannerInfo *root, EquivalenceMember *em, int relid,
 	if (best.values > 0 ||
 		root->simple_rte_array[relid]->rtekind != RTE_SUBQUERY)
 		return best;
-	while (IsA(expr, RelabelType))
-		expr = (Node *) ((RelabelType *) expr)->arg;
+	expr = glperf_strip_relabel(expr);
 	foreach(lc, root->append_rel_list)
 	{
 		AppendRelInfo *info = lfirst_node(AppendRelInfo, lc);

@@ -18,6 +18,7 @@
 #include "utils/syscache.h"
 
 #include "whatif.h"
+#include "trees.h"
 
 /* A column is in the order of the table when this well correlated. */
 #define IN_ORDER_CORRELATION	0.8
@@ -132,8 +133,7 @@ add_class(const GlperfPricing *pricing, RelOptInfo **rels, int nrels,
 		Node	   *expr = (Node *) ((EquivalenceMember *) lfirst(lc))->em_expr;
 		Var		   *var;
 
-		while (expr && IsA(expr, RelabelType))
-			expr = (Node *) ((RelabelType *) expr)->arg;
+		expr = glperf_strip_relabel(expr);
 		var = (Var *) expr;
 		if (var == NULL || !IsA(var, Var) || var->varattno <= 0)
 			continue;
@@ -260,8 +260,7 @@ glperf_price_sorted_by(Path *path, Node *expr)
 	ListCell   *lc;
 
 	check_stack_depth();
-	while (expr && IsA(expr, RelabelType))
-		expr = (Node *) ((RelabelType *) expr)->arg;
+	expr = glperf_strip_relabel(expr);
 	if (path == NULL || expr == NULL || !IsA(expr, Var))
 		return false;
 	if (IsA(path, MaterialPath))

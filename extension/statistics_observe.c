@@ -39,6 +39,7 @@
 
 #include "glperf.h"
 #include "whatif.h"
+#include "trees.h"
 
 /* Smaller tables are not worth the trouble. */
 #define MIN_TABLE_BLOCKS	16
@@ -85,20 +86,11 @@ worth_observing(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 	return rel->pages >= MIN_TABLE_BLOCKS && rel->tuples > 0;
 }
 
-/* Strip binary-compatible relabelling. */
-static Node *
-strip(Node *node)
-{
-	while (node && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
-	return node;
-}
-
 /* Column of rel that node is, or 0. */
 static AttrNumber
 plain_column(RelOptInfo *rel, Node *node)
 {
-	Var		   *var = (Var *) strip(node);
+	Var		   *var = (Var *) glperf_strip_relabel(node);
 
 	if (var == NULL || !IsA(var, Var) || var->varno != rel->relid ||
 		var->varattno <= 0 || var->varlevelsup != 0)
@@ -319,10 +311,10 @@ observe_groups(GlperfStatisticsSet *set, int s, PlannerInfo *root,
 	{
 		AttrNumber	column = plain_column(rel, lfirst(lc));
 
-		if (column == 0 || list_member(vars, strip(lfirst(lc))) ||
+		if (column == 0 || list_member(vars, glperf_strip_relabel(lfirst(lc))) ||
 			observation.ncolumns == GLPERF_STATISTICS_COLUMNS)
 			continue;
-		vars = lappend(vars, strip(lfirst(lc)));
+		vars = lappend(vars, glperf_strip_relabel(lfirst(lc)));
 		observation.columns[observation.ncolumns++] = column;
 	}
 	if (observation.ncolumns < 2)
@@ -368,7 +360,7 @@ expression_side(PlannerInfo *root, RelOptInfo *rel, Node *clause)
 	if (IsA(clause, OpExpr) &&
 		get_oprrest(((OpExpr *) clause)->opno) == F_NEQSEL)
 		return NULL;
-	left = strip(left);
+	left = glperf_strip_relabel(left);
 	if (IsA(left, Var) || !bms_equal(pull_varnos(root, left), rel->relids) ||
 		contain_mutable_functions(left) || contain_subplans(left) ||
 		exec_param(clause, NULL))

@@ -20,6 +20,14 @@ param_walker(Node *node, void *context)
 	return expression_tree_walker(node, param_walker, context);
 }
 
+Node *
+glperf_strip_relabel(Node *node)
+{
+	while (node && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node;
+}
+
 bool
 glperf_has_param(Node *node)
 {

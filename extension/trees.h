@@ -13,6 +13,9 @@
 /* Does an expression hold a parameter of any kind? */
 extern bool glperf_has_param(Node *node);
 
+/* What is below relabellings, which change no value; NULL for NULL. */
+extern Node *glperf_strip_relabel(Node *node);
+
 /* Call visit() for each relation of a query's own range table. */
 extern void glperf_each_relation(const Query *query, void (*visit) (Oid relid));
 

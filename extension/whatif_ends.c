@@ -44,6 +44,7 @@
 
 #include "row_sample.h"
 #include "whatif_stats.h"
+#include "trees.h"
 
 /* Blocks read to find the ends of a column. */
 #define PROBE_BLOCKS	512
@@ -475,8 +476,7 @@ typedef struct EndWalk
 static bool
 is_column(const EndWalk *walk, Node *node)
 {
-	while (node && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
+	node = glperf_strip_relabel(node);
 	return node && IsA(node, Var) &&
 		((Var *) node)->varno == (int) walk->relid &&
 		((Var *) node)->varattno == walk->attnum;

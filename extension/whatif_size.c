@@ -28,6 +28,7 @@
 
 #include "index_pages.h"
 #include "whatif_stats.h"
+#include "trees.h"
 
 /* How full pages of other access methods are taken to be. */
 #define OTHER_FILL	0.9
@@ -150,8 +151,7 @@ table_size(Oid relid, double *rows, double *blocks)
 static bool
 is_column(Node *node, AttrNumber attnum)
 {
-	while (node && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
+	node = glperf_strip_relabel(node);
 	return node && IsA(node, Var) && ((Var *) node)->varattno == attnum;
 }
 
