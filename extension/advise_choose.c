@@ -13,6 +13,14 @@
 /* Share of the workload's time that doubling its tables' space may cost. */
 #define STORAGE_SHARE	0.02
 
+/*
+ * Calls of the planner per statement after which a search goes on no more, so
+ * that with the last ones it comes to ten at most; and what even the smallest
+ * workload may have.
+ */
+#define CALLS			8.5
+#define MIN_CALLS		100
+
 /* Sets worth trying, each once, under construction. */
 typedef struct MoveList
 {
@@ -133,6 +141,15 @@ select_stop(void *arg)
 	return advice->hurry;
 }
 
+/* Has the planner been called enough? */
+static bool
+select_enough(void *arg)
+{
+	GlperfAdvice *advice = arg;
+
+	return advice->planner_calls >= Max(MIN_CALLS, CALLS * advice->nstatements);
+}
+
 /*
  * Disk space has a price even without a budget: an index competes with the
  * tables for memory.  Indexes as big as all tables concerned cost a fixed
@@ -240,6 +257,7 @@ glperf_advise_choose(GlperfAdvice *advice)
 	problem.ratio = select_ratio;
 	problem.bound = select_bound;
 	problem.stop = select_stop;
+	problem.enough = select_enough;
 	problem.arg = advice;
 	collect_moves(advice, &problem);
 	advice->selection = glperf_select(&problem);

@@ -576,7 +576,7 @@ make_sure(GlperfSelectState *st, Saved *best)
 			keep(st, best);
 			in_vain = 0;
 		}
-		if (in_vain == MAX_IN_VAIN)
+		if (in_vain == MAX_IN_VAIN || (p->enough && p->enough(p->arg)))
 			break;
 		/* from the best that is known now */
 		next.score = best->score;

@@ -52,6 +52,12 @@ typedef struct GlperfSelectProblem
 	 */
 	double		(*bound) (void *arg, int statement, const uint64 *config);
 	bool		(*stop) (void *arg);	/* true: return the best so far */
+
+	/*
+	 * True when ratio() has been at work enough: then the set at hand, once
+	 * it is sure, is not searched on from.  May be NULL.
+	 */
+	bool		(*enough) (void *arg);
 	void	   *arg;
 } GlperfSelectProblem;
 

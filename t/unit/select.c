@@ -7,7 +7,8 @@
  * bound; a set far from the best one is returned where all sets can be tried;
  * two runs differ; redundant candidates are chosen together; a search that is
  * stopped returns something worse than nothing; asking less of a member leads
- * to a worse set, or it saves less than was asked.
+ * to a worse set, or it saves less than was asked; a search goes on after it
+ * was told that enough has been asked.
  *
  * unit: extension/select.c
  * unit: extension/select_state.c
@@ -216,6 +217,55 @@ test_quality(void)
 		   tallies[5].planned / tallies[5].problems);
 	ok(tallies[5].planned / tallies[5].problems < 10,
 	   "wrong estimates: few exact costs are asked for");
+}
+
+/* Has enough been asked, whatever it was? */
+static bool
+always_enough(void *arg)
+{
+	return true;
+}
+
+/* A search that is told that enough was asked makes sure of what it has. */
+static void
+test_enough(void)
+{
+	double		asked[2] = {0};
+	double		gain[2] = {0};
+	int			broken = 0;
+
+	for (int i = 0; i < 40; i++)
+	{
+		TestProblem *t = random_problem_of(MAX_STATEMENTS, MAX_CANDIDATES);
+
+		t->p.budget = set_size(t, ~UINT64CONST(0)) * (0.1 + 0.4 * uniform());
+		t->p.ratio = test_asked_ratio;
+		t->p.bound = test_bound;
+		t->plan_first = true;
+		for (int told = 0; told < 2; told++)
+		{
+			GlperfSelection result;
+
+			t->p.enough = told ? always_enough : NULL;
+			t->calls = 0;
+			result = solve(t);
+			asked[told] += t->calls;
+			gain[told] += result.gain;
+			t->p.bound = NULL;
+			t->p.ratio = test_ratio;
+			if (!allowed(t, *result.chosen) || !result.complete ||
+				fabs(result.gain - glperf_select_gain(&t->p, result.chosen)) > 1e-6)
+				broken++;
+			t->p.ratio = test_asked_ratio;
+			t->p.bound = test_bound;
+		}
+		pg_free(t);
+	}
+	printf("# told that it is enough: %.2f of the exact costs asked, %.2f of the gain\n",
+		   asked[1] / asked[0], gain[1] / gain[0]);
+	ok(broken == 0, "told that it is enough: the set is sure and breaks nothing");
+	ok(asked[1] < 0.97 * asked[0], "told that it is enough: fewer exact costs are asked for");
+	ok(gain[1] > 0.9 * gain[0], "told that it is enough: most of the gain is there");
 }
 
 /* Small problems made by hand. */
@@ -468,6 +518,7 @@ main(void)
 	test_stopping();
 	test_prices();
 	test_quality();
+	test_enough();
 	printf("1..%d\n", number);
 	return 0;
 }
