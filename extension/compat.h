@@ -55,6 +55,26 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, int flags)
 #include "parser/parse_param.h"
 
 /*
+ * Does CREATE INDEX leave in pg_class what it has counted of the table?  From
+ * 18 on not where autovacuum is off, for whoever keeps statistics by hand.
+ */
+#if PG_VERSION_NUM >= 180000
+#include "postmaster/autovacuum.h"
+#include "utils/rel.h"
+
+static inline bool
+glperf_create_index_counts(Relation table)
+{
+	StdRdOptions *options = (StdRdOptions *) table->rd_options;
+
+	return AutoVacuumingActive() &&
+		(options == NULL || options->autovacuum.enabled);
+}
+#else
+#define glperf_create_index_counts(table) (true)
+#endif
+
+/*
  * 19 replaced get_relation_info_hook, called for relations only, by
  * build_simple_rel_hook, called for every range table entry.
  */

@@ -178,16 +178,22 @@ set_am_fields(IndexOptInfo *info, const IndexAmRoutine *am)
 	info->amcostestimate = am->amcostestimate;
 }
 
-/* Size of the part of the index that belongs to this relation. */
+/*
+ * Size of the part of the index that belongs to this relation.  Once an index
+ * of its own is built, its pages are counted, however many rows the planner
+ * believes in.
+ */
 static void
-set_size(IndexOptInfo *info, const GlperfIndexDef *def, RelOptInfo *rel)
+set_size(IndexOptInfo *info, const GlperfIndexDef *def, RelOptInfo *rel,
+		 bool own)
 {
 	double		scale = 1.0;
+	bool		counted = active->as_built && own;
 
 	if (def->rows > 0)
 		scale = rel->tuples / def->rows;
 	info->tuples = Min(rel->tuples, clamp_row_est(def->tuples * scale));
-	info->pages = (BlockNumber) Max(1.0, ceil(def->pages * scale));
+	info->pages = (BlockNumber) Max(1.0, ceil(def->pages * (counted ? 1.0 : scale)));
 	info->tree_height = info->relam == BTREE_AM_OID ? def->height : -1;
 }
 
@@ -251,7 +257,7 @@ make_index_info(int i, const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 	info->indextlist = index_tlist(info, table);
 	info->immediate = true;
 	info->hypothetical = true;
-	set_size(info, def, rel);
+	set_size(info, def, rel, active->defs[i]->relid == table);
 	return info;
 }
 
@@ -325,10 +331,14 @@ static void
 recount(const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 {
 	Relation	heap = table_open(table, NoLock);
-	BlockNumber visible;
+	bool		counts = glperf_create_index_counts(heap);
+	BlockNumber visible = 0;
 
-	visibilitymap_count(heap, &visible, NULL);
+	if (counts)
+		visibilitymap_count(heap, &visible, NULL);
 	table_close(heap, NoLock);
+	if (!counts)
+		return;
 	rel->allvisfrac = rel->pages == 0 ? 0 :
 		Min(1.0, (double) visible / rel->pages);
 	if (def->relid == table)

@@ -112,7 +112,7 @@ CREATE TABLE tree_b PARTITION OF tree DEFAULT;
 INSERT INTO tree SELECT i, CASE WHEN i % 10 = 0 THEN 'b' ELSE 'a' END, '2026-01-01'::date + i / 500, i * 7919 % 4001,
 	ARRAY['t' || i % 300, 'u' || i % 20]
 FROM generate_series(1, 28000) i;
-VACUUM (FREEZE, ANALYZE) ev, item, doc, page, part, grown, coarse, kind, long, dead, moved, tree;
+VACUUM (FREEZE, ANALYZE) ev, item, doc, page, part, grown, coarse, months, kind, long, dead, moved, tree;
 DELETE FROM dead WHERE id < 20000;
 UPDATE moved SET v = v + 1 WHERE id % 7 = 0;
 INSERT INTO grown SELECT i, '2026-01-01 00:00+00'::timestamptz + i * interval '1 minute',
