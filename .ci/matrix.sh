@@ -24,7 +24,7 @@ else
 	export GLPERF_MATRIX_DIR=${GLPERF_MATRIX_DIR:-${HOME:?}/.cache/glperf-matrix}
 fi
 # files that finish within seconds and touch what differs between majors
-quick='t/0{01,10,11,12,14,15,16,17_w,18,22}*.pl'
+quick='t/0{01,10,11,12,14,15,16,17_w,18,22,83,89}*.pl'
 
 bash .ci/deps.sh || { echo "0 passed, 1 failed"; exit 1; }
 . .ci/common.sh

@@ -73,8 +73,13 @@ for my $model ('planner', 'time')
 my ($index, $off) = advise('time', [ q{SELECT sum(s.ord) FROM day d JOIN sold s ON s.amount = d.month AND s.day = d.id WHERE d.month < 3}, 600 ],
 	[ 'SELECT pad FROM sold WHERE house = $1 AND amount = $2 AND day > $3', 60000 ]);
 like($index, qr/^app\.sold \(amount, house, day\)/, 'an index with a gap for a join');
-# Failure proved: the entries that a look-up passes are not counted.
-is($off, '', '... that was worth what had been estimated');
+SKIP:
+{
+	skip 'a B-tree skips over what its gap passes, from 18 on', 1 if $node->pg_version >= 18;
+
+	# Failure proved: the entries that a look-up passes are not counted.
+	is($off, '', '... that was worth what had been estimated');
+}
 
 # --- look-ups in the order of the other side's index
 ($index, $off) = advise('time', [ q{SELECT sum(p.amount) FROM claim c JOIN paid p ON p.ord = c.ord WHERE c.code BETWEEN 100 AND 600}, 600 ],
