@@ -19,6 +19,10 @@
 /* The same for a price in nanoseconds. */
 #define MS_PER_NS		1e-6
 
+/* Cost, and price, of a plan that takes longer than what is done around it. */
+#define LEAST_COST		10.0
+#define LEAST_NS		100000.0
+
 /* A statement with this share of the workload's time or more matters. */
 #define MINOR_SHARE			0.001
 /* Milliseconds a call that are no harm to one that does not matter. */
@@ -59,8 +63,26 @@ compare_doubles(const void *a, const void *b)
 }
 
 /*
+ * Does a statement's time tell what a unit of cost takes?  Not if it belongs to
+ * another plan, nor if most of it is spent on what has no cost: on starting and
+ * ending, on writing rows, inside of functions.
+ */
+static bool
+tells_rate(GlperfAdviceStatement *statement)
+{
+	GlperfWorkItem *item = statement->item;
+	double		least = glperf_cost_model == GLPERF_COST_TIME ?
+	LEAST_NS : LEAST_COST;
+
+	return statement->nplanned > 0 && item->calls > 0 && item->time_ms > 0 &&
+		statement->planned[0].harvest.big &&
+		statement->planned[0].base_cost >= least &&
+		!times_are_obsolete(statement);
+}
+
+/*
  * Milliseconds that one unit of planner cost takes here: the median over the
- * statements whose time and plan belong together.
+ * statements that tell it.
  */
 static double
 ms_per_cost(GlperfAdvice *advice)
@@ -73,9 +95,7 @@ ms_per_cost(GlperfAdvice *advice)
 		GlperfAdviceStatement *statement = &advice->statements[s];
 		GlperfWorkItem *item = statement->item;
 
-		if (statement->nplanned > 0 && item->calls > 0 && item->time_ms > 0 &&
-			statement->planned[0].base_cost > 0 &&
-			!times_are_obsolete(statement))
+		if (tells_rate(statement))
 			values[n++] = item->time_ms / item->calls /
 				statement->planned[0].base_cost;
 	}
