@@ -11,8 +11,8 @@
 #include "optimizer/paths.h"
 #include "utils/memutils.h"
 
-#include "whatif.h"
 #include "trees.h"
+#include "whatif.h"
 
 GlperfSortOrder
 glperf_access_order(RelOptInfo *rel, List *pathkeys)
@@ -29,9 +29,8 @@ glperf_access_order(RelOptInfo *rel, List *pathkeys)
 		foreach(lm, pk->pk_eclass->ec_members)
 		{
 			EquivalenceMember *em = (EquivalenceMember *) lfirst(lm);
-			Node	   *expr = (Node *) em->em_expr;
+			Node	   *expr = glperf_strip_relabel((Node *) em->em_expr);
 
-			expr = glperf_strip_relabel(expr);
 			if (bms_equal(em->em_relids, rel->relids) && IsA(expr, Var))
 			{
 				attnum = ((Var *) expr)->varattno;

@@ -68,6 +68,8 @@ typedef struct GlperfAdviceStatement
 	GlperfPlanned planned[GLPERF_INSTANCES];
 	int			nplanned;
 	double		weight;			/* ms per day now */
+	bool		obsolete;		/* its time is from before an index it uses
+								 * now */
 	double		explained;		/* share of it that its plan's price explains */
 	List	   *real_used;		/* Oid list: existing indexes in its plans now */
 	uint64	   *relevant;		/* union over the ways of running */

@@ -77,7 +77,7 @@ tells_rate(GlperfAdviceStatement *statement)
 	return statement->nplanned > 0 && item->calls > 0 && item->time_ms > 0 &&
 		statement->planned[0].harvest.big &&
 		statement->planned[0].base_cost >= least &&
-		!times_are_obsolete(statement);
+		!statement->obsolete;
 }
 
 /*
@@ -138,7 +138,7 @@ explain_time(GlperfAdviceStatement *statement, double rate)
 	statement->explained = 1;
 	if (glperf_cost_model != GLPERF_COST_TIME || item->time_ms < 0 ||
 		item->calls <= 0 || planned->base_price.expected <= 0 ||
-		times_are_obsolete(statement))
+		statement->obsolete)
 		return;
 	measured = item->time_ms / item->calls;
 	most = rate * planned->base_price.pessimistic;
@@ -154,8 +154,12 @@ explain_time(GlperfAdviceStatement *statement, double rate)
 void
 glperf_advise_weigh(GlperfAdvice *advice)
 {
-	double		rate = ms_per_cost(advice);
+	double		rate;
 
+	for (int s = 0; s < advice->nstatements; s++)
+		advice->statements[s].obsolete =
+			times_are_obsolete(&advice->statements[s]);
+	rate = ms_per_cost(advice);
 	for (int s = 0; s < advice->nstatements; s++)
 	{
 		GlperfAdviceStatement *statement = &advice->statements[s];
@@ -169,8 +173,7 @@ glperf_advise_weigh(GlperfAdvice *advice)
 			explain_time(statement, rate);
 			if (item->time_ms < 0)
 				statement->weight = planned;
-			else if (planned < statement->weight &&
-					 times_are_obsolete(statement))
+			else if (planned < statement->weight && statement->obsolete)
 				statement->weight = planned;
 		}
 		advice->total_weight += statement->weight;

@@ -72,44 +72,21 @@ subplan_walker(Node *node, void *context)
 	return expression_tree_walker(node, subplan_walker, context);
 }
 
-static void walk_plan(RepeatWalk *walk, Plan *plan);
-
-/* Visit a list of plans, and return what they cost together. */
-static double
-walk_list(RepeatWalk *walk, List *plans)
-{
-	double		cost = 0;
-	ListCell   *lc;
-
-	foreach(lc, plans)
-	{
-		walk_plan(walk, lfirst(lc));
-		cost += ((Plan *) lfirst(lc))->total_cost;
-	}
-	return cost;
-}
-
 /* Visit a node and everything below it. */
 static void
 walk_plan(RepeatWalk *walk, Plan *plan)
 {
 	double		below = 0;
+	ListCell   *lc;
 
-	if (plan == NULL)
-		return;
 	check_stack_depth();
-	walk_plan(walk, plan->lefttree);
-	walk_plan(walk, plan->righttree);
-	if (plan->lefttree)
-		below += plan->lefttree->total_cost;
-	if (plan->righttree)
-		below += plan->righttree->total_cost;
-	if (IsA(plan, Append))
-		below += walk_list(walk, ((Append *) plan)->appendplans);
-	else if (IsA(plan, MergeAppend))
-		below += walk_list(walk, ((MergeAppend *) plan)->mergeplans);
-	else if (IsA(plan, SubqueryScan))
-		below += walk_list(walk, list_make1(((SubqueryScan *) plan)->subplan));
+	foreach(lc, glperf_plan_children(plan))
+	{
+		Plan	   *child = lfirst(lc);
+
+		walk_plan(walk, child);
+		below += child->total_cost;
+	}
 	walk->own = plan->total_cost - below;
 	subplan_walker((Node *) plan->qual, walk);
 	subplan_walker((Node *) plan->targetlist, walk);
@@ -125,6 +102,7 @@ glperf_plan_repeated(PlannedStmt *plan)
 
 	walk_plan(&walk, plan->planTree);
 	foreach(lc, plan->subplans)
+		if (lfirst(lc))
 		walk_plan(&walk, lfirst(lc));
 	if (walk.name == NULL ||
 		walk.cost < WORTH_A_WORD * plan->planTree->total_cost)

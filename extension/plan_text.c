@@ -299,22 +299,40 @@ note_scan(PlanWalk *walk, Plan *plan)
 	*walk->scans = lappend(*walk->scans, scan);
 }
 
-/* Walk the members of a node's list of child plans. */
-static void
-walk_list(PlanWalk *walk, List *plans, int depth)
+List *
+glperf_plan_children(Plan *plan)
 {
-	ListCell   *lc;
+	List	   *children = NIL;
 
-	foreach(lc, plans)
-		walk_plan(walk, (Plan *) lfirst(lc), depth);
+	if (plan->lefttree)
+		children = lappend(children, plan->lefttree);
+	if (plan->righttree)
+		children = lappend(children, plan->righttree);
+	switch (nodeTag(plan))
+	{
+		case T_Append:
+			return list_concat(children, ((Append *) plan)->appendplans);
+		case T_MergeAppend:
+			return list_concat(children, ((MergeAppend *) plan)->mergeplans);
+		case T_BitmapAnd:
+			return list_concat(children, ((BitmapAnd *) plan)->bitmapplans);
+		case T_BitmapOr:
+			return list_concat(children, ((BitmapOr *) plan)->bitmapplans);
+		case T_SubqueryScan:
+			return lappend(children, ((SubqueryScan *) plan)->subplan);
+		case T_CustomScan:
+			return list_concat(children, ((CustomScan *) plan)->custom_plans);
+		default:
+			return children;
+	}
 }
 
 /* Visit a node and everything below it. */
 static void
 walk_plan(PlanWalk *walk, Plan *plan, int depth)
 {
-	if (plan == NULL)
-		return;
+	ListCell   *lc;
+
 	check_stack_depth();
 	if (walk->text)
 		print_node(walk, plan, depth);
@@ -322,32 +340,8 @@ walk_plan(PlanWalk *walk, Plan *plan, int depth)
 		note_scan(walk, plan);
 	if (OidIsValid(scan_index(plan)))
 		note_index(walk, scan_index(plan));
-
-	walk_plan(walk, plan->lefttree, depth + 1);
-	walk_plan(walk, plan->righttree, depth + 1);
-	switch (nodeTag(plan))
-	{
-		case T_Append:
-			walk_list(walk, ((Append *) plan)->appendplans, depth + 1);
-			break;
-		case T_MergeAppend:
-			walk_list(walk, ((MergeAppend *) plan)->mergeplans, depth + 1);
-			break;
-		case T_BitmapAnd:
-			walk_list(walk, ((BitmapAnd *) plan)->bitmapplans, depth + 1);
-			break;
-		case T_BitmapOr:
-			walk_list(walk, ((BitmapOr *) plan)->bitmapplans, depth + 1);
-			break;
-		case T_SubqueryScan:
-			walk_plan(walk, ((SubqueryScan *) plan)->subplan, depth + 1);
-			break;
-		case T_CustomScan:
-			walk_list(walk, ((CustomScan *) plan)->custom_plans, depth + 1);
-			break;
-		default:
-			break;
-	}
+	foreach(lc, glperf_plan_children(plan))
+		walk_plan(walk, lfirst(lc), depth + 1);
 }
 
 /* Walk the main plan and every subplan. */

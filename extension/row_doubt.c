@@ -22,8 +22,8 @@
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 
-#include "whatif.h"
 #include "trees.h"
+#include "whatif.h"
 
 /*
  * Joins of three and more tables are misjudged by the planner by factors that
@@ -51,10 +51,9 @@ typedef struct References
 static int
 member_relation(PlannerInfo *root, EquivalenceMember *em)
 {
-	Node	   *expr = (Node *) em->em_expr;
+	Node	   *expr = glperf_strip_relabel((Node *) em->em_expr);
 	int			relid;
 
-	expr = glperf_strip_relabel(expr);
 	if (em->em_is_const || em->em_is_child || expr == NULL ||
 		!IsA(expr, Var) || !bms_get_singleton_member(em->em_relids, &relid) ||
 		relid >= root->simple_rel_array_size ||

@@ -17,8 +17,8 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#include "whatif.h"
 #include "trees.h"
+#include "whatif.h"
 
 /* A column is in the order of the table when this well correlated. */
 #define IN_ORDER_CORRELATION	0.8
@@ -130,11 +130,9 @@ add_class(const GlperfPricing *pricing, RelOptInfo **rels, int nrels,
 
 	foreach(lc, ec ? ec->ec_members : NIL)
 	{
-		Node	   *expr = (Node *) ((EquivalenceMember *) lfirst(lc))->em_expr;
-		Var		   *var;
+		EquivalenceMember *member = lfirst(lc);
+		Var		   *var = (Var *) glperf_strip_relabel((Node *) member->em_expr);
 
-		expr = glperf_strip_relabel(expr);
-		var = (Var *) expr;
 		if (var == NULL || !IsA(var, Var) || var->varattno <= 0)
 			continue;
 		for (int r = 0; r < nrels; r++)

@@ -38,8 +38,8 @@
 #include "utils/selfuncs.h"
 
 #include "glperf.h"
-#include "whatif.h"
 #include "trees.h"
+#include "whatif.h"
 
 /* Smaller tables are not worth the trouble. */
 #define MIN_TABLE_BLOCKS	16

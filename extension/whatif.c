@@ -331,14 +331,15 @@ static void
 recount(const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 {
 	Relation	heap = table_open(table, NoLock);
-	bool		counts = glperf_create_index_counts(heap);
-	BlockNumber visible = 0;
+	BlockNumber visible;
 
-	if (counts)
-		visibilitymap_count(heap, &visible, NULL);
-	table_close(heap, NoLock);
-	if (!counts)
+	if (!glperf_create_index_counts(heap))
+	{
+		table_close(heap, NoLock);
 		return;
+	}
+	visibilitymap_count(heap, &visible, NULL);
+	table_close(heap, NoLock);
 	rel->allvisfrac = rel->pages == 0 ? 0 :
 		Min(1.0, (double) visible / rel->pages);
 	if (def->relid == table)

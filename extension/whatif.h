@@ -99,6 +99,9 @@ extern void glperf_whatif_set_size(GlperfIndexDef *def,
  */
 extern double glperf_plan_cost(PlannedStmt *plan);
 
+/* The nodes right below one of a plan, those of its subqueries' plans not. */
+extern List *glperf_plan_children(Plan *plan);
+
 /*
  * What to tell people whose statement spends much of the plan's cost on reading
  * the result of a WITH query for each row of another; NULL if it does not.

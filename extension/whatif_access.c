@@ -29,6 +29,7 @@
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
 
+#include "trees.h"
 #include "whatif.h"
 
 /* Rows' addresses on a page of them, as the planner takes it: 3 bytes each. */
@@ -152,8 +153,7 @@ count_clause(PlannerInfo *root, IndexOptInfo *index, int column, Expr *clause,
 	opno = array ? ((ScalarArrayOpExpr *) clause)->opno :
 		((OpExpr *) clause)->opno;
 	operand = estimate_expression_value(root, lsecond(args));
-	if (IsA(operand, RelabelType))
-		operand = (Node *) ((RelabelType *) operand)->arg;
+	operand = glperf_strip_relabel(operand);
 	if (!IsA(operand, Const))
 	{
 		keys->exact++;

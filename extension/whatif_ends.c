@@ -43,8 +43,8 @@
 #include "utils/syscache.h"
 
 #include "row_sample.h"
-#include "whatif_stats.h"
 #include "trees.h"
+#include "whatif_stats.h"
 
 /* Blocks read to find the ends of a column. */
 #define PROBE_BLOCKS	512
@@ -272,6 +272,14 @@ has_changed(Relation rel)
 		RelationGetNumberOfBlocks(rel) != (BlockNumber) rel->rd_rel->relpages;
 }
 
+/* The function that orders the column that leads def, or InvalidOid. */
+static Oid
+order_proc(const GlperfIndexDef *def)
+{
+	return get_opfamily_proc(def->opfamily[0], def->opcintype[0],
+							 def->opcintype[0], BTORDER_PROC);
+}
+
 /*
  * The bounds of a histogram with each step from one to the next in so many
  * parts; sets *count.
@@ -319,8 +327,7 @@ stretch_histogram(HeapTuple stats, const GlperfIndexDef *def,
 											  BTLessStrategyNumber),
 						  ATTSTATSSLOT_VALUES))
 		return NULL;
-	fmgr_info(get_opfamily_proc(def->opfamily[0], def->opcintype[0],
-								def->opcintype[0], BTORDER_PROC), &compare);
+	fmgr_info(order_proc(def), &compare);
 	if (slot.nvalues > 1 && slot.stacoll == ends->collation)
 	{
 		Datum	   *last = &slot.values[slot.nvalues - 1];
@@ -378,8 +385,7 @@ stretched_statistics(GlperfProbes *probes, const GlperfIndexDef *def, Oid relid,
 	MemoryContext old;
 	Relation	rel;
 	ListCell   *lc;
-	Oid			proc = get_opfamily_proc(def->opfamily[0], def->opcintype[0],
-										 def->opcintype[0], BTORDER_PROC);
+	Oid			proc = order_proc(def);
 
 	foreach(lc, probes->ends)
 	{
@@ -493,9 +499,7 @@ has_histogram(EndWalk *walk)
 
 	if (!walk->looked)
 	{
-		proc = get_opfamily_proc(walk->def->opfamily[0],
-								 walk->def->opcintype[0],
-								 walk->def->opcintype[0], BTORDER_PROC);
+		proc = order_proc(walk->def);
 		walk->looked = true;
 		if (OidIsValid(proc) &&
 			get_attstatsslot(&walk->slot, walk->stats,

@@ -27,8 +27,8 @@
 #include "utils/syscache.h"
 
 #include "index_pages.h"
-#include "whatif_stats.h"
 #include "trees.h"
+#include "whatif_stats.h"
 
 /* How full pages of other access methods are taken to be. */
 #define OTHER_FILL	0.9
