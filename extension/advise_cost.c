@@ -29,6 +29,7 @@
 #include "utils/syscache.h"
 
 #include "sandbox.h"
+#include "trees.h"
 
 /* Share of a table that is taken to be all-visible at most. */
 #define MAX_VISIBLE		0.8
@@ -118,7 +119,10 @@ harvest_relation(void *arg, PlannerInfo *root, RelOptInfo *rel,
 				 RangeTblEntry *rte)
 {
 	PlanJob    *job = arg;
+	double		tuples = rel->tuples;
 
+	/* what shares of its rows are shares of, if it has parts, too */
+	rel->tuples = glperf_rel_tuples(root, rel);
 	glperf_risk_observe(&job->planned->overruns, job->advice->context, root,
 						rel, rte);
 	if (!job->again)
@@ -126,6 +130,7 @@ harvest_relation(void *arg, PlannerInfo *root, RelOptInfo *rel,
 								  job->statement - job->advice->statements,
 								  root, rel, rte);
 	glperf_candidates_harvest(&job->planned->harvest, root, rel, rte);
+	rel->tuples = tuples;
 }
 
 void

@@ -189,7 +189,8 @@ note_references(List *list, PlannerInfo *root, EquivalenceClass *ec,
 {
 	int			relid = member_relation(root, to);
 	RelOptInfo *rel = relid ? root->simple_rel_array[relid] : NULL;
-	double		kept = rel && rel->tuples > 0 ? rel->rows / rel->tuples : 1;
+	double		tuples = rel ? glperf_rel_tuples(root, rel) : 0;
+	double		kept = tuples > 0 ? rel->rows / tuples : 1;
 	double		values;
 	ListCell   *lc;
 

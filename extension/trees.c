@@ -1,10 +1,12 @@
 /*
  * trees.c
- *		What several rooms ask of query and expression trees, and their text.
+ *		What several rooms ask of query and expression trees, of the planner's
+ *		relations, and their text.
  */
 #include "trees.h"
 
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -32,6 +34,26 @@ bool
 glperf_has_param(Node *node)
 {
 	return param_walker(node, NULL);
+}
+
+double
+glperf_rel_tuples(PlannerInfo *root, RelOptInfo *rel)
+{
+	double		tuples = 0;
+	ListCell   *lc;
+
+	if (!planner_rt_fetch(rel->relid, root)->inh)
+		return rel->tuples;
+	foreach(lc, root->append_rel_list)
+	{
+		AppendRelInfo *info = lfirst_node(AppendRelInfo, lc);
+
+		if (info->parent_relid == rel->relid &&
+			root->simple_rel_array[info->child_relid] != NULL)
+			tuples += glperf_rel_tuples(root,
+										root->simple_rel_array[info->child_relid]);
+	}
+	return tuples;
 }
 
 void

@@ -1,6 +1,7 @@
 /*
  * trees.h
- *		What several rooms ask of query and expression trees, and their text.
+ *		What several rooms ask of query and expression trees, of the planner's
+ *		relations, and their text.
  */
 #ifndef GLPERF_TREES_H
 #define GLPERF_TREES_H
@@ -9,12 +10,19 @@
 
 #include "nodes/nodes.h"
 #include "nodes/parsenodes.h"
+#include "nodes/pathnodes.h"
 
 /* Does an expression hold a parameter of any kind? */
 extern bool glperf_has_param(Node *node);
 
 /* What is below relabellings, which change no value; NULL for NULL. */
 extern Node *glperf_strip_relabel(Node *node);
+
+/*
+ * Rows of a relation before any condition.  What the planner has as tuples of a
+ * table with partitions or children is what passes their conditions.
+ */
+extern double glperf_rel_tuples(PlannerInfo *root, RelOptInfo *rel);
 
 /* Call visit() for each relation of a query's own range table. */
 extern void glperf_each_relation(const Query *query, void (*visit) (Oid relid));
