@@ -46,12 +46,13 @@
  * descending by level.  One that may go anywhere needs more, the more pages
  * there are to miss in the processor's caches; so do keys that compare slowly.
  */
-#define ENTRY_MS			0.0005
+#define ENTRY_MS			0.00055
 #define LEVEL_MS			0.00015
-#define SPREAD_MS			0.00045 /* by doubling of the pages ... */
-#define SPREAD_FROM			4.2 /* ... from so many doublings on */
+#define SPREAD_MS			0.00055 /* by doubling of the pages ... */
+#define SPREAD_FROM			5.5 /* ... from so many doublings on */
 #define SPREAD_MOST			20.0
-#define SLOW_KEY_MS			0.0015
+#define OTHERS_SHARE		0.25	/* a page of another index, as one of its */
+#define SLOW_KEY_MS			0.0010
 #define EXPRESSION_MS		0.0003
 /* of a row that a partial index leaves out: its condition is still evaluated */
 #define CONDITION_MS		0.0002
@@ -67,8 +68,8 @@
 #define VACUUM_ENTRY_MS		0.0003
 #define VACUUM_PAGE_MS		0.0015
 /* the statement around it: for comparing with what was measured */
-#define CALL_MS				0.0008
-#define ROW_MS				0.0009
+#define CALL_MS				0.0002
+#define ROW_MS				0.0006
 #define ROW_BYTE_MS			0.000003
 
 /* WAL of one entry besides the entry itself: record and block headers */
@@ -83,7 +84,7 @@
 
 /* Limits to how much slower than the model a machine may be taken to be. */
 #define FASTEST				0.5
-#define SLOWER				1.6 /* by so much or less says nothing */
+#define SLOWER				1.25 /* by so much or less says nothing */
 #define SLOWEST				3.0
 
 /* Shortest window in which a table's counters make a rate, in seconds. */
@@ -247,7 +248,7 @@ entry_ms(const GlperfIndexDef *def, bool append, double others)
 		return ms;
 	if (def->distinct > 0)
 		places = Min(places, def->distinct);
-	places += others;
+	places += others * OTHERS_SHARE;
 	ms += SPREAD_MS * Max(0.0, Min(SPREAD_MOST, log2(places)) - SPREAD_FROM);
 	return ms + (compares_slowly(def) ? SLOW_KEY_MS : 0);
 }
