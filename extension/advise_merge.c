@@ -7,7 +7,7 @@
  */
 #include "advise_replace.h"
 
-#include "access/relation.h"
+#include "access/genam.h"
 #include "catalog/pg_am.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -17,16 +17,6 @@
 
 /* Most pairs that are merged in one run. */
 #define MAX_MERGES		10
-
-/* Does index hold column attnum, as key or included? */
-static bool
-holds(const GlperfIndex *index, AttrNumber attnum)
-{
-	for (int i = 0; i < index->natts; i++)
-		if (index->attnum[i] == attnum)
-			return true;
-	return false;
-}
 
 /* Could this existing index be one half of a merge? */
 static bool
@@ -38,37 +28,23 @@ may_be_merged(const GlperfIndex *index)
 		!OidIsValid(index->parent) && index->settings[0] == '\0';
 }
 
-/*
- * Do narrow's keys lead wide's, while each includes what the other lacks?
- * (If only one did, it would cover the other.)
- */
-static bool
-complement(const GlperfIndex *narrow, const GlperfIndex *wide)
-{
-	bool		missing = false;
-
-	if (narrow->table != wide->table || narrow->nkeys > wide->nkeys ||
-		!equal(narrow->predicate, wide->predicate))
-		return false;
-	for (int i = 0; i < narrow->nkeys; i++)
-		if (narrow->attnum[i] != wide->attnum[i] ||
-			narrow->opclass[i] != wide->opclass[i] ||
-			narrow->collation[i] != wide->collation[i] ||
-			narrow->option[i] != wide->option[i])
-			return false;
-	for (int i = narrow->nkeys; i < narrow->natts; i++)
-		missing |= !holds(wide, narrow->attnum[i]);
-	return missing &&
-		glperf_index_covers(wide, narrow) == GLPERF_COVER_NONE &&
-		narrow->natts + wide->natts <= GLPERF_MAX_COLUMNS;
-}
-
-/* Describe the union of a pair; inside the sandbox. */
+/* Describe the union of a pair, if it has one; inside the sandbox. */
 typedef struct MergeJob
 {
 	GlperfAdvice *advice;
-	GlperfMerge *merge;
+	GlperfMerge *merge;			/* def stays NULL without a union */
 } MergeJob;
+
+/* The definition of an existing index. */
+static GlperfIndexDef *
+definition_of(const GlperfIndex *index)
+{
+	Relation	rel = index_open(index->oid, AccessShareLock);
+	GlperfIndexDef *def = glperf_index_def_from_relation(rel);
+
+	index_close(rel, NoLock);
+	return def;
+}
 
 /* The work of a MergeJob. */
 static void
@@ -76,34 +52,35 @@ merge_work(void *arg)
 {
 	MergeJob   *job = arg;
 	GlperfMerge *merge = job->merge;
-	GlperfIndex *wide = merge->wide;
-	Relation	table = relation_open(wide->table, AccessShareLock);
 	MemoryContext old = MemoryContextSwitchTo(job->advice->context);
-	GlperfIndexDef *def = palloc0(sizeof(GlperfIndexDef));
+	GlperfIndexDef *narrow = definition_of(merge->narrow);
+	GlperfIndexDef *def = definition_of(merge->wide);
 
-	def->relid = wide->table;
-	def->amoid = wide->am;
-	def->pred = copyObject(wide->predicate);
-	for (int i = 0; i < wide->nkeys; i++)
-		if (!glperf_index_def_append(def, wide->attnum[i], wide->opclass[i],
-									 wide->collation[i], wide->option[i],
-									 false))
-			elog(ERROR, "could not copy an index definition");
-	for (int i = wide->nkeys; i < wide->natts; i++)
-		glperf_index_def_append(def, wide->attnum[i], InvalidOid, InvalidOid, 0,
-								true);
-	for (int i = merge->narrow->nkeys; i < merge->narrow->natts; i++)
-		if (!holds(wide, merge->narrow->attnum[i]))
-			glperf_index_def_append(def, merge->narrow->attnum[i], InvalidOid,
-									InvalidOid, 0, true);
-	glperf_index_def_set_name(def);
-	merge->steps = glperf_index_def_steps(def);
-	merge->schema = get_namespace_name(get_rel_namespace(def->relid));
-	merge->table = get_rel_name(def->relid);
-	merge->def = def;
+	if (glperf_index_def_can_unite(narrow, def))
+	{
+		glperf_index_def_unite(def, narrow);
+		glperf_index_def_set_name(def);
+		merge->steps = glperf_index_def_steps(def);
+		merge->schema = get_namespace_name(get_rel_namespace(def->relid));
+		merge->table = get_rel_name(def->relid);
+		merge->def = def;
+	}
 	MemoryContextSwitchTo(old);
-	glperf_whatif_set_size(def, job->advice->samples);
-	relation_close(table, NoLock);
+	if (merge->def != NULL)
+		glperf_whatif_set_size(def, job->advice->samples);
+}
+
+/*
+ * Could the keys of one lead those of the other?  Asked of every pair, before
+ * looking closer.
+ */
+static bool
+may_lead(const GlperfIndex *narrow, const GlperfIndex *wide)
+{
+	return narrow->table == wide->table && narrow->nkeys <= wide->nkeys &&
+		narrow->nkeys < narrow->natts &&
+		memcmp(narrow->attnum, wide->attnum,
+			   sizeof(AttrNumber) * narrow->nkeys) == 0;
 }
 
 /* Is this index half of a pair already? */
@@ -143,12 +120,11 @@ glperf_find_merges(GlperfAdvice *advice, List *indexes)
 		MergeJob	job;
 		GlperfFailure failure = {0};
 
-		if (wide == narrow || wide->table != narrow->table ||
+		if (wide == narrow || !may_lead(narrow, wide) ||
 			list_length(merges) >= MAX_MERGES ||
 			!list_member_oid(tables, wide->table) ||
 			!may_be_merged(wide) || !may_be_merged(narrow) ||
-			!complement(narrow, wide) || is_taken(merges, wide) ||
-			is_taken(merges, narrow))
+			is_taken(merges, wide) || is_taken(merges, narrow))
 			continue;
 		merge = palloc0(sizeof(GlperfMerge));
 		merge->narrow = narrow;
@@ -158,7 +134,7 @@ glperf_find_merges(GlperfAdvice *advice, List *indexes)
 			advice, merge
 		};
 		if (glperf_sandbox_run_on_table(wide->table, merge_work, &job,
-										&failure) &&
+										&failure) && merge->def != NULL &&
 			merge->def->pages * BLCKSZ < narrow->bytes + wide->bytes)
 			merges = lappend(merges, merge);
 	}

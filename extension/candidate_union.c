@@ -10,7 +10,6 @@
  */
 #include "candidates.h"
 
-#include "catalog/pg_am.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -26,31 +25,6 @@ typedef struct Pair
 	int			wide;
 	double		score;
 } Pair;
-
-/* Columns that the union of two definitions lacks in the second one. */
-static int
-lacks(const GlperfIndexDef *narrow, const GlperfIndexDef *wide)
-{
-	int			n = 0;
-
-	for (int i = narrow->nkeys; i < narrow->ncolumns; i++)
-		if (!glperf_index_def_has_column(wide, narrow->attnum[i]))
-			n++;
-	return n;
-}
-
-/* Do the keys of one lead those of the other, so that a union serves both? */
-static bool
-can_unite(const GlperfIndexDef *narrow, const GlperfIndexDef *wide)
-{
-	int			missing;
-
-	if (narrow->amoid != BTREE_AM_OID || narrow->exprs != NIL ||
-		wide->exprs != NIL || !glperf_index_def_leads(narrow, wide))
-		return false;
-	missing = lacks(narrow, wide);
-	return missing > 0 && wide->ncolumns + missing <= GLPERF_MAX_COLUMNS;
-}
 
 /* For qsort(): the best first, then by number. */
 static int
@@ -97,7 +71,8 @@ find_pairs(const GlperfCandidates *set, const GlperfAskers *askers, int new,
 			Pair		pair = {i, j};
 
 			if (j == i || !set->items[j].supported ||
-				!can_unite(set->items[i].def, set->items[j].def))
+				!glperf_index_def_can_unite(set->items[i].def,
+											set->items[j].def))
 				continue;
 			/* it is worth it for the one who has less of it */
 			pair.score = Min(weight_beside(askers, i, j),
@@ -118,16 +93,11 @@ static bool
 unite(GlperfCandidates *set, GlperfAskers *askers, const Pair *pair)
 {
 	GlperfHarvest nobody = {.set = set};
-	const GlperfIndexDef *narrow = set->items[pair->narrow].def;
 	GlperfIndexDef both = *set->items[pair->wide].def;
 	int			before = set->n;
 	int			number;
 
-	for (int i = narrow->nkeys; i < narrow->ncolumns; i++)
-		if (!glperf_index_def_has_column(&both, narrow->attnum[i]) &&
-			!glperf_index_def_append(&both, narrow->attnum[i], InvalidOid,
-									 InvalidOid, 0, true))
-			return true;
+	glperf_index_def_unite(&both, set->items[pair->narrow].def);
 	glperf_candidates_propose(&nobody, &both, "what several statements ask for");
 	if (nobody.proposed == NIL)
 		return false;

@@ -12,9 +12,8 @@
 
 #include "index_def.h"
 
-/* Most key columns of a candidate, and most columns in all. */
+/* Most key columns of a candidate. */
 #define GLPERF_MAX_KEYS			5
-#define GLPERF_MAX_COLUMNS		10
 
 /* One thing that an index could be searched or ordered by. */
 typedef struct GlperfKey

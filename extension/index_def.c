@@ -196,6 +196,41 @@ glperf_index_def_covers(const GlperfIndexDef *a, const GlperfIndexDef *b)
 	return equal(a->pred, b->pred);
 }
 
+/* Columns that the union of two definitions lacks in the second one. */
+static int
+lacks(const GlperfIndexDef *narrow, const GlperfIndexDef *wide)
+{
+	int			n = 0;
+
+	for (int i = narrow->nkeys; i < narrow->ncolumns; i++)
+		if (!glperf_index_def_has_column(wide, narrow->attnum[i]))
+			n++;
+	return n;
+}
+
+bool
+glperf_index_def_can_unite(const GlperfIndexDef *narrow,
+						   const GlperfIndexDef *wide)
+{
+	int			missing;
+
+	if (narrow->amoid != BTREE_AM_OID || narrow->exprs != NIL ||
+		wide->exprs != NIL || !glperf_index_def_leads(narrow, wide))
+		return false;
+	missing = lacks(narrow, wide);
+	return missing > 0 && wide->ncolumns + missing <= GLPERF_MAX_COLUMNS;
+}
+
+void
+glperf_index_def_unite(GlperfIndexDef *wide, const GlperfIndexDef *narrow)
+{
+	for (int i = narrow->nkeys; i < narrow->ncolumns; i++)
+		if (!glperf_index_def_has_column(wide, narrow->attnum[i]) &&
+			!glperf_index_def_append(wide, narrow->attnum[i], InvalidOid,
+									 InvalidOid, 0, true))
+			elog(ERROR, "could not unite two index definitions");
+}
+
 /* Column number in table of a column of parent; Invalid when it has none. */
 static AttrNumber
 map_attnum(Oid parent, Oid table, AttrNumber attnum)

@@ -17,6 +17,9 @@
 #include "nodes/pg_list.h"
 #include "utils/relcache.h"
 
+/* Most columns of an index that is advised. */
+#define GLPERF_MAX_COLUMNS		10
+
 /*
  * One possible index.  Vars of expressions and predicate have varno 1.  All
  * parts live in one memory context, the one current when it was made.
@@ -115,6 +118,17 @@ extern bool glperf_index_def_equal(const GlperfIndexDef *a,
  */
 extern bool glperf_index_def_covers(const GlperfIndexDef *a,
 									const GlperfIndexDef *b);
+
+/*
+ * Do the keys of one B-tree lead those of the other, which includes less, so
+ * that their union serves whatever either does?
+ */
+extern bool glperf_index_def_can_unite(const GlperfIndexDef *narrow,
+									   const GlperfIndexDef *wide);
+
+/* Let wide include what it lacks of the columns of narrow, as above. */
+extern void glperf_index_def_unite(GlperfIndexDef *wide,
+								   const GlperfIndexDef *narrow);
 
 /*
  * The definition that an index on def's table gives a partition of it, whose
