@@ -50,26 +50,32 @@ def load(directory, leave_out):
     return queries
 
 
-def advise(db, queries, budget, min_benefit=None, max_indexes=None):
-    """(list of (ddl, bytes), summary, CPU seconds) under a budget in bytes."""
-    work = [{"query": text} for text in queries.values()]
-    out = psql(db, "LOAD 'glperf'; SET glperf.cost_model = planner;"
-               "SET glperf.size_model = hypopg;"
-               "SELECT jsonb_agg(jsonb_build_object('ddl', ddl, 'size',"
-               " size_bytes) ORDER BY rank) FROM glperf.advise_indexes("
+def advise(db, work, budget, min_benefit=None, max_indexes=None, settings=""):
+    """What glperf.advise_indexes() says of a workload under a budget in bytes.
+
+    A dictionary: indexes, a list of {ddl, undo, size}; ratios, by queryid, what
+    a statement should take of its time; summary; seconds of CPU.
+    """
+    def value(number):
+        return "NULL" if number is None else "%g" % number
+    out = psql(db, "LOAD 'glperf';" + settings +
+               "SELECT coalesce(jsonb_agg(jsonb_build_object('ddl', ddl,"
+               " 'undo', undo_ddl, 'size', size_bytes) ORDER BY rank), '[]')"
+               " FROM glperf.advise_indexes("
                "budget_bytes => %s, min_benefit_pct => %s, max_indexes => %s,"
                " workload => %s::jsonb)"
                " WHERE action = 'create';"
+               "SELECT jsonb_object_agg(coalesce(queryid, 0),"
+               " 1 / speedup_ratio) FROM glperf.advised_statements();"
                "SELECT to_jsonb(s) FROM glperf.advice_summary() s;"
                "SELECT pg_read_file('/proc/self/stat');" %
-               ("NULL" if budget is None else int(budget),
-                "NULL" if min_benefit is None else min_benefit,
-                max_indexes or "NULL",
-                dollar(json.dumps(work))))
-    first, second, stat = out.split("\n", 3)[:3]
+               ("NULL" if budget is None else int(budget), value(min_benefit),
+                value(max_indexes), dollar(json.dumps(work))))
+    indexes, ratios, summary, stat = out.split("\n", 4)[:4]
     user, system = stat.rsplit(")", 1)[1].split()[11:13]
-    return (json.loads(first or "[]") or [], json.loads(second),
-            (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"))
+    return {"indexes": json.loads(indexes), "ratios": json.loads(ratios),
+            "summary": json.loads(summary),
+            "seconds": (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")}
 
 
 def hidden_from_hypopg(ddl):
@@ -123,8 +129,12 @@ def main():
         counts *= len(budgets)
     for word, count in zip(budgets, counts):
         budget = float(word) * 1e6 if word else None
-        recs, summary, seconds = advise(args.db, queries, budget,
-                                        args.min_benefit, count)
+        advice = advise(args.db, [{"query": text} for text in
+                                  queries.values()], budget,
+                        args.min_benefit, int(count) if count else None,
+                        "SET glperf.cost_model = planner;"
+                        "SET glperf.size_model = hypopg;")
+        recs, summary = advice["indexes"], advice["summary"]
         after, size = hypopg(args.db, queries, [r["ddl"] for r in recs])
         gm = math.exp(sum(math.log(a / b) for a, b in zip(after, before))
                       / len(before))
@@ -132,7 +142,7 @@ def main():
               (word or "none", size / 1e6, len(recs),
                sum(after) / sum(before), gm,
                1 - summary["gain_ms_per_day"] / summary["workload_ms_per_day"],
-               summary["planner_calls"], seconds))
+               summary["planner_calls"], advice["seconds"]))
         if args.show:
             for r in recs:
                 print("    %6.1f MB  %s" % (r["size"] / 1e6, r["ddl"]))

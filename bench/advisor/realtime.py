@@ -2,7 +2,7 @@
 """Real effect of the advice on a directory of queries.
 
 realtime.py --queries DIR [--leave-out 2,17,20] [--budgets 300,1000]
-            [--min-benefit 0.1] [--save FILE] DB
+            [--min-benefit 0.1] [--save FILE] [--apart 1,81] DB
 
 Measures the CPU time of each query's backend, hands the queries with those
 times to glperf.advise_indexes(), builds what it says for real, measures each
@@ -13,8 +13,10 @@ the others without indexes have become since; one that does not finish within
 to warm up, but for queries of twenty seconds and more, which warm themselves;
 how far the first times and those by turns without indexes differ is said, too.
 Budgets are megabytes (10^6 bytes) on disk; --min-benefit is what an index has
-to save, in per cent of the workload's time.  PG* variables name a server on
-this machine (its /proc is read); run it when nothing else runs.
+to save, in per cent of the workload's time.  The ratio is also said without the
+queries that --apart names, of which advice knows all the same.  PG* variables
+name a server on this machine (its /proc is read); run it when nothing else
+runs.
 """
 import argparse
 import json
@@ -25,7 +27,7 @@ import statistics
 import subprocess
 import sys
 
-from estimate import dollar, load, psql
+from estimate import advise, dollar, load, psql
 
 
 # A query that takes so long is not run once more to warm up.
@@ -89,28 +91,29 @@ def plan(db, text):
     return psql(db, "EXPLAIN (COSTS OFF) " + text)
 
 
-def advise(db, queries, times, budget, min_benefit):
-    """(list of {ddl, undo}, share of the time that each query should take)"""
-    work = [{"query": q, "queryid": i + 1, "calls": 100,
-             "time_ms": 100 * times[n]}
-            for i, (n, q) in enumerate(queries.items())]
-    out = psql(db, "SELECT coalesce(jsonb_agg(jsonb_build_object("
-               "'ddl', ddl, 'undo', undo_ddl) ORDER BY rank), '[]')"
-               " FROM glperf.advise_indexes(budget_bytes => %d,"
-               " min_benefit_pct => %s, workload => %s::jsonb)"
-               " WHERE action = 'create';"
-               "SELECT jsonb_object_agg(queryid, 1 / speedup_ratio)"
-               " FROM glperf.advised_statements();" %
-               (budget, "NULL" if min_benefit is None else min_benefit,
-                dollar(json.dumps(work))))
-    recs, ratios = map(json.loads, out.split("\n", 2)[:2])
-    return recs, {n: ratios.get(str(i + 1)) or 1.0
-                  for i, n in enumerate(queries)}
-
-
 def slower(ratios, times):
     return ", ".join("%s x%.2f (%.0f ms)" % (n, r, times[n]) for n, r in
                      ratios.items() if r > 1.1) or "none"
+
+
+def say_ratios(what, names, base, took, expected):
+    print("  %s: CPU %.3f of before (expected %.3f), geometric mean %.3f" %
+          (what, sum(took[n] for n in names) / sum(base[n] for n in names),
+           sum(base[n] * expected[n] for n in names) /
+           sum(base[n] for n in names),
+           math.exp(sum(math.log(took[n] / base[n]) for n in names) /
+                    len(names))))
+
+
+def say_advice(advice):
+    """What the advice took, and what it promises."""
+    summary = advice["summary"]
+    share = summary["gain_ms_per_day"] / summary["workload_ms_per_day"]
+    print("    %.1f s of CPU, %.1f planner calls a statement; gain %.1f %% of"
+          " the time, at most %.1f with any indexes" %
+          (advice["seconds"],
+           summary["planner_calls"] / summary["statements"], 100 * share,
+           summary["upper_bound_pct"]), flush=True)
 
 
 def report(queries, before, both, expected, args):
@@ -123,12 +126,11 @@ def report(queries, before, both, expected, args):
     base = {n: both[n][0] if n in both else before[n] * pace for n in kept}
     took = {n: both[n][1] if n in both else base[n] for n in kept}
     ratios = {n: took[n] / base[n] for n in kept}
-    print("  %d queries: CPU %.3f of before (expected %.3f),"
-          " geometric mean %.3f" %
-          (len(kept), sum(took.values()) / sum(base.values()),
-           sum(before[n] * expected[n] for n in kept) /
-           sum(before[n] for n in kept),
-           math.exp(sum(map(math.log, ratios.values())) / len(ratios))))
+    say_ratios("%d queries" % len(kept), kept, base, took, expected)
+    if args.apart:
+        rest = [n for n in kept if n.lstrip("0") not in
+                args.apart.split(",")]
+        say_ratios("without %s" % args.apart, rest, base, took, expected)
     print("  not finished: %s" % (", ".join(late) or "none"))
     print("  slower by more than 10 %%: %s" % slower(ratios, took))
     # how far that may be chance: the same state, measured twice
@@ -143,8 +145,13 @@ def report(queries, before, both, expected, args):
 
 def try_budget(db, queries, before, megabytes, args):
     """Build what is advised for a budget, measure, and undo."""
-    recs, expected = advise(db, queries, before, megabytes * 1e6,
-                            args.min_benefit)
+    advice = advise(db, [{"query": q, "queryid": i + 1, "calls": 100,
+                          "time_ms": 100 * before[n]}
+                         for i, (n, q) in enumerate(queries.items())],
+                    megabytes * 1e6, args.min_benefit)
+    recs = advice["indexes"]
+    expected = {n: advice["ratios"].get(str(i + 1)) or 1.0
+                for i, n in enumerate(queries)}
     plans = {n: plan(db, q) for n, q in queries.items()}
     names = [r["undo"].split()[-1] for r in recs]
     both = {}
@@ -155,6 +162,7 @@ def try_budget(db, queries, before, megabytes, args):
             ["pg_relation_size(%s)" % dollar(n) for n in names] or ["0"])))
         print("budget %.0f MB: %d indexes, %.0f MB on disk" %
               (megabytes, len(recs), size / 1e6), flush=True)
+        say_advice(advice)
         for r in recs:
             print("    " + r["ddl"], flush=True)
         for n, q in queries.items():
@@ -181,6 +189,7 @@ def main():
     parser.add_argument("--save", metavar="FILE",
                         help="keep the times without indexes in FILE, and"
                         " take them from there")
+    parser.add_argument("--apart", default="")
     parser.add_argument("--timeout", type=int, default=120)
     parser.add_argument("db")
     args = parser.parse_args()
