@@ -96,6 +96,26 @@ update_share(Oid relid)
 	return inserted > 0 && updated > 0 ? updated / (inserted + updated) : 0.5;
 }
 
+/*
+ * Does INSERT also find or compute the rows, so that its time is that of more
+ * than writing them?  So does ON CONFLICT DO UPDATE, whose "excluded" is one
+ * more relation.
+ */
+static bool
+makes_its_rows(Query *query)
+{
+	int			relation = 0;
+	ListCell   *lc;
+
+	if (query->hasSubLinks)
+		return true;
+	foreach(lc, query->rtable)
+		if (++relation != query->resultRelation &&
+			lfirst_node(RangeTblEntry, lc)->rtekind != RTE_VALUES)
+			return true;
+	return false;
+}
+
 /* INSERT, with what it does about conflicts. */
 static void
 note_insert(NoteContext *note, Query *query, Oid relid, double rows,
@@ -103,6 +123,8 @@ note_insert(NoteContext *note, Query *query, Oid relid, double rows,
 {
 	double		updates = 0;
 
+	if (makes_its_rows(query))
+		ms = -1;
 	if (query->onConflict &&
 		query->onConflict->action == ONCONFLICT_UPDATE)
 	{
@@ -110,7 +132,6 @@ note_insert(NoteContext *note, Query *query, Oid relid, double rows,
 		add_write(note, relid, CMD_UPDATE,
 				  updated_columns(query->onConflict->onConflictSet), updates,
 				  -1);
-		ms = -1;
 	}
 	add_write(note, relid, CMD_INSERT, NULL, rows - updates, ms);
 }
@@ -251,8 +272,9 @@ glperf_write_note_copy(List *writes, const char *text, GlperfVolume volume,
 	if (list_length(parsed) != 1)
 		return writes;
 	copy = (CopyStmt *) linitial_node(RawStmt, parsed)->stmt;
+	/* its time is mostly the client's */
 	if (IsA(copy, CopyStmt) && copy->is_from && copy->relation)
 		add_write(&note, RangeVarGetRelid(copy->relation, NoLock, true),
-				  CMD_INSERT, NULL, volume.rows, volume.ms);
+				  CMD_INSERT, NULL, volume.rows, -1);
 	return note.writes;
 }
