@@ -73,10 +73,7 @@ keep_options(GlperfMatrix *matrix, const GlperfWhatif *whatif, int number,
 			for (int o = 0; o < 2; o++)
 				option->price[o] = glperf_price_scan(&pricing, path, o);
 			option->delivery = glperf_price_delivery(&pricing, path);
-			option->lookup = glperf_price_lookup(&pricing,
-												 root->simple_rel_array,
-												 root->simple_rel_array_size,
-												 path);
+			option->lookup = glperf_price_lookup(&pricing, NULL, path);
 		}
 		matrix->options[number] = lappend(matrix->options[number], option);
 	}

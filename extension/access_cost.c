@@ -225,7 +225,7 @@ note_order(SkeletonWalk *walk, Path *outer, Path *inner)
 	if (scan == NULL || !glperf_price_is_scan(scan))
 		return;
 	delivery = glperf_price_delivery(&walk->pricing, scan);
-	lookup = glperf_price_lookup(&walk->pricing, &scan->parent, 1, inner);
+	lookup = glperf_price_lookup(&walk->pricing, scan->parent, inner);
 	/* if not, it is for another reason, which stays */
 	if (walk->in_order == glperf_price_calls_in_order(lookup,
 													  scan->parent->relid,

@@ -237,7 +237,7 @@ map_attnum(Oid parent, Oid table, AttrNumber attnum)
 {
 	char	   *name;
 
-	if (attnum <= 0)
+	if (attnum <= 0 || parent == table)
 		return attnum;
 	name = get_attname(parent, attnum, true);
 	return name ? get_attnum(table, name) : InvalidAttrNumber;
@@ -269,6 +269,12 @@ map_vars_walker(Node *node, MapContext *context)
 	return expression_tree_walker(node, map_vars_walker, (void *) context);
 }
 
+AttrNumber
+glperf_index_def_attnum_on(const GlperfIndexDef *def, int i, Oid table)
+{
+	return map_attnum(def->relid, table, def->attnum[i]);
+}
+
 GlperfIndexDef *
 glperf_index_def_on_partition(const GlperfIndexDef *def, Oid table)
 {
@@ -279,7 +285,7 @@ glperf_index_def_on_partition(const GlperfIndexDef *def, Oid table)
 	result->relid = table;
 	for (int i = 0; i < def->ncolumns; i++)
 	{
-		result->attnum[i] = map_attnum(def->relid, table, def->attnum[i]);
+		result->attnum[i] = glperf_index_def_attnum_on(def, i, table);
 		if (def->attnum[i] != 0 && result->attnum[i] == InvalidAttrNumber)
 			context.failed = true;
 	}

@@ -137,6 +137,10 @@ extern void glperf_index_def_unite(GlperfIndexDef *wide,
 extern GlperfIndexDef *glperf_index_def_on_partition(const GlperfIndexDef *def,
 													 Oid table);
 
+/* Number in that partition of def's column i; Invalid when it has none. */
+extern AttrNumber glperf_index_def_attnum_on(const GlperfIndexDef *def, int i,
+											 Oid table);
+
 /* Definition of an existing index whose relation is open. */
 extern GlperfIndexDef *glperf_index_def_from_relation(Relation index);
 

@@ -113,10 +113,11 @@ typedef struct GlperfLookupColumn
 
 /*
  * What the first column of an index scan's index is compared with, as far as
- * that is columns of these relations: List of GlperfLookupColumn *.
+ * that is columns of outer, or with NULL of any relation of the root: List of
+ * GlperfLookupColumn *.
  */
 extern List *glperf_price_lookup(const GlperfPricing *pricing,
-								 RelOptInfo **rels, int nrels, Path *inner);
+								 RelOptInfo *outer, Path *inner);
 
 /*
  * Does each of an index scan's look-ups follow on the last one, when the rows

@@ -121,9 +121,22 @@ glperf_price_delivery(const GlperfPricing *pricing, Path *scan)
 	return delivery;
 }
 
-/* Add the columns of an equivalence class. */
+/* Relation number relid of the root, if it is outer or any will do (NULL). */
+static RelOptInfo *
+lookup_relation(const GlperfPricing *pricing, RelOptInfo *outer, int relid)
+{
+	if (outer != NULL)
+		return (int) outer->relid == relid ? outer : NULL;
+	return relid < pricing->root->simple_rel_array_size ?
+		pricing->root->simple_rel_array[relid] : NULL;
+}
+
+/*
+ * Add the columns of an equivalence class.  Of hundreds of partitions only those
+ * count that the scan is called by.
+ */
 static List *
-add_class(const GlperfPricing *pricing, RelOptInfo **rels, int nrels,
+add_class(const GlperfPricing *pricing, RelOptInfo *outer, Relids callers,
 		  EquivalenceClass *ec, List *lookup)
 {
 	ListCell   *lc;
@@ -132,31 +145,32 @@ add_class(const GlperfPricing *pricing, RelOptInfo **rels, int nrels,
 	{
 		EquivalenceMember *member = lfirst(lc);
 		Var		   *var = (Var *) glperf_strip_relabel((Node *) member->em_expr);
+		RelOptInfo *rel;
+		GlperfLookupColumn *column;
 
-		if (var == NULL || !IsA(var, Var) || var->varattno <= 0)
+		if (var == NULL || !IsA(var, Var) || var->varattno <= 0 ||
+			(member->em_is_child &&
+			 !bms_is_subset(member->em_relids, callers)))
 			continue;
-		for (int r = 0; r < nrels; r++)
-		{
-			GlperfLookupColumn *column;
-
-			if (rels[r] == NULL || (int) rels[r]->relid != var->varno)
-				continue;
-			column = palloc(sizeof(GlperfLookupColumn));
-			column->relid = var->varno;
-			column->attnum = var->varattno;
-			column->follows =
-				fabs(column_correlation(pricing, rels[r], var->varattno)) >
-				IN_ORDER_CORRELATION;
-			lookup = lappend(lookup, column);
-		}
+		rel = lookup_relation(pricing, outer, var->varno);
+		if (rel == NULL)
+			continue;
+		column = palloc(sizeof(GlperfLookupColumn));
+		column->relid = var->varno;
+		column->attnum = var->varattno;
+		column->follows =
+			fabs(column_correlation(pricing, rel, var->varattno)) >
+			IN_ORDER_CORRELATION;
+		lookup = lappend(lookup, column);
 	}
 	return lookup;
 }
 
 List *
-glperf_price_lookup(const GlperfPricing *pricing, RelOptInfo **rels, int nrels,
+glperf_price_lookup(const GlperfPricing *pricing, RelOptInfo *outer,
 					Path *inner)
 {
+	Relids		callers = PATH_REQ_OUTER(inner);
 	List	   *lookup = NIL;
 	ListCell   *lc;
 
@@ -168,11 +182,11 @@ glperf_price_lookup(const GlperfPricing *pricing, RelOptInfo **rels, int nrels,
 
 		if (clause->indexcol != 0)
 			continue;
-		lookup = add_class(pricing, rels, nrels, clause->rinfo->left_ec,
+		lookup = add_class(pricing, outer, callers, clause->rinfo->left_ec,
 						   lookup);
 		if (clause->rinfo->right_ec != clause->rinfo->left_ec)
-			lookup = add_class(pricing, rels, nrels, clause->rinfo->right_ec,
-							   lookup);
+			lookup = add_class(pricing, outer, callers,
+							   clause->rinfo->right_ec, lookup);
 	}
 	return lookup;
 }
@@ -233,8 +247,7 @@ glperf_price_in_order(const GlperfPricing *pricing, Path *outer, Path *inner)
 		return false;
 	delivery = glperf_price_delivery(pricing, scan);
 	return glperf_price_calls_in_order(glperf_price_lookup(pricing,
-														   &scan->parent, 1,
-														   inner),
+														   scan->parent, inner),
 									   scan->parent->relid, &delivery);
 }
 

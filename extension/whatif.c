@@ -97,26 +97,31 @@ glperf_whatif_active(void)
 }
 
 bool
-glperf_whatif_applies(const GlperfIndexDef *def, Oid table, List **ancestors)
+glperf_whatif_applies(const GlperfIndexDef *def, Oid table)
 {
 	if (def->relid == table)
 		return true;
-	if (!get_rel_relispartition(table))
-		return false;
-	if (*ancestors == NIL)
-		*ancestors = get_partition_ancestors(table);
-	return list_member_oid(*ancestors, def->relid);
+	/* asked for every definition and statistic of a table in a row */
+	if (active->last_table != table)
+	{
+		MemoryContext old = MemoryContextSwitchTo(active->context);
+
+		list_free(active->last_ancestors);
+		active->last_ancestors = get_rel_relispartition(table) ?
+			get_partition_ancestors(table) : NIL;
+		active->last_table = table;
+		MemoryContextSwitchTo(old);
+	}
+	return list_member_oid(active->last_ancestors, def->relid);
 }
 
 Oid
 glperf_whatif_table(const GlperfWhatif *whatif, RelOptInfo *rel)
 {
-	ListCell   *lr;
-	ListCell   *lt;
-
-	forboth(lr, whatif->rels, lt, whatif->tables)
-		if (lfirst(lr) == rel)
-		return lfirst_oid(lt);
+	/* mostly asked for the last one; there may be hundreds of partitions */
+	for (int i = list_length(whatif->rels) - 1; i >= 0; i--)
+		if (list_nth(whatif->rels, i) == rel)
+			return list_nth_oid(whatif->tables, i);
 	return InvalidOid;
 }
 
@@ -350,8 +355,6 @@ recount(const GlperfIndexDef *def, Oid table, RelOptInfo *rel)
 static void
 add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
 {
-	List	   *ancestors = NIL;
-
 	if (active == NULL || inhparent)
 		return;
 	hide_indexes(rel);
@@ -363,7 +366,7 @@ add_indexes(Oid table, bool inhparent, RelOptInfo *rel)
 	{
 		IndexOptInfo *info;
 
-		if (!glperf_whatif_applies(active->defs[i], table, &ancestors))
+		if (!glperf_whatif_applies(active->defs[i], table))
 			continue;
 		if (active->as_built)
 			recount(active->defs[i], table, rel);
@@ -522,6 +525,9 @@ glperf_whatif_plan(GlperfWhatif *whatif, Query *query, const char *text,
 
 	/* the planner scribbles on its input */
 	query = copyObject(query);
+	whatif->context = CurrentMemoryContext;
+	whatif->last_table = InvalidOid;
+	whatif->last_ancestors = NIL;
 	whatif->corrections = NIL;
 	whatif->references = palloc0(sizeof(List *));
 	active = whatif;

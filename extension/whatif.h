@@ -67,6 +67,11 @@ typedef struct GlperfWhatif
 
 	List	  **references;		/* row_doubt.c's own, of this call */
 
+	/* whatif.c's own, of this call: the table asked for last, what it is part of */
+	MemoryContext context;
+	Oid			last_table;
+	List	   *last_ancestors;
+
 	/* When set: plan as if these statistics existed. */
 	const struct GlperfStatisticsSet *statistics;
 	List	   *corrections;	/* GlperfCorrection *, of this call */
@@ -112,11 +117,10 @@ extern char *glperf_plan_repeated(PlannedStmt *plan);
 extern const GlperfWhatif *glperf_whatif_active(void);
 
 /*
- * Is table, or a partitioned ancestor of it, what def is about?  ancestors
- * keeps them from one call to the next about the same table; NIL at first.
+ * Is table, or a partitioned ancestor of it, what def is about?  To be asked
+ * while a what-if planning goes on.
  */
-extern bool glperf_whatif_applies(const GlperfIndexDef *def, Oid table,
-								  List **ancestors);
+extern bool glperf_whatif_applies(const GlperfIndexDef *def, Oid table);
 
 /* Number of the first definition from i on that exists for this call. */
 extern int	glperf_whatif_next(const GlperfWhatif *whatif, int i);

@@ -583,22 +583,18 @@ near_end(PlannerInfo *root, RelOptInfo *rel, AttrNumber attnum,
 static const GlperfIndexDef *
 probing_index(const GlperfWhatif *whatif, Oid relid, AttrNumber attnum)
 {
-	List	   *ancestors = NIL;
-	bool		partition = get_rel_relispartition(relid);
-
 	for (int i = glperf_whatif_next(whatif, 0); i < whatif->ndefs;
 		 i = glperf_whatif_next(whatif, i + 1))
 	{
 		const GlperfIndexDef *def = whatif->defs[i];
 
-		if ((def->relid == relid && def->attnum[0] != attnum) ||
-			def->amoid != BTREE_AM_OID || def->pred != NIL ||
-			(def->relid != relid && !partition) ||
-			!glperf_whatif_applies(def, relid, &ancestors))
+		if (def->amoid != BTREE_AM_OID || def->pred != NIL ||
+			!glperf_whatif_applies(def, relid) ||
+			glperf_index_def_attnum_on(def, 0, relid) != attnum)
 			continue;
 		if (def->relid != relid)
 			def = glperf_index_def_on_partition(def, relid);
-		if (def && def->attnum[0] == attnum)
+		if (def != NULL)
 			return def;
 	}
 	return NULL;
