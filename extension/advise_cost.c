@@ -37,6 +37,13 @@
 /* An estimate without planning that is further off is told to developers. */
 #define TOLD_ERROR		0.03
 
+/*
+ * Memory of a run up to which the options of further statements are collected,
+ * and up to which further plans are taken apart.
+ */
+#define MOST_COLLECTED_MB	160
+#define MOST_NOTED_MB		192
+
 /* One planning job, run inside the sandbox. */
 typedef struct PlanJob
 {
@@ -172,6 +179,18 @@ note_repeated(PlanJob *job, PlannedStmt *plan)
 													   repeated);
 }
 
+/*
+ * Is there memory to note more of what estimates are made from?  What takes it
+ * are tables of hundreds of partitions; the statements that take most time come
+ * first, and the others are planned where they would have been estimated.
+ */
+static bool
+may_note(const GlperfAdvice *advice, Size megabytes)
+{
+	return MemoryContextMemAllocated(advice->context, true) <
+		megabytes * 1024 * 1024;
+}
+
 /* Add what a plan costs to the job, and take it apart. */
 static void
 value_plan(PlanJob *job, GlperfWhatif *whatif, PlannedStmt *plan)
@@ -188,7 +207,8 @@ value_plan(PlanJob *job, GlperfWhatif *whatif, PlannedStmt *plan)
 		cost = planned;
 	}
 	job->cost += cost;
-	if (whatif->matrix && whatif->final_rel)
+	if (whatif->matrix && whatif->final_rel &&
+		may_note(job->advice, MOST_NOTED_MB))
 		glperf_access_skeleton(whatif->matrix, whatif, whatif->final_root,
 							   whatif->final_rel->cheapest_total_path,
 							   whatif->rels, cost, job->price);
@@ -231,7 +251,8 @@ plan_work(void *arg)
 		whatif.matrix = job->planned->matrix;
 		whatif.matrix->by_time = glperf_value_by_time();
 		whatif.collect = job->config != NULL && !whatif.matrix->filled &&
-			whatif.matrix->words > 0;
+			whatif.matrix->words > 0 &&
+			may_note(job->advice, MOST_COLLECTED_MB);
 		job->collected = whatif.collect;
 	}
 	foreach(lc, analysed.queries)

@@ -1,19 +1,22 @@
 #!/bin/bash
-# scale.sh [--seed N] [--tables N] [--statements N] [--advise 'name => value, ...'] DATABASE
+# scale.sh [--seed N] [--tables N] [--statements N] [--partitions N]
+#          [--advise 'name => value, ...'] DATABASE
 #
 # What advice on a big schema takes: creates DATABASE with generated tables of
 # 300 to 20,000 rows (unless it exists), hands as many generated statements to
 # glperf.advise_indexes(), and prints time, CPU time and memory of its backend
-# and the number of planner calls.  The server is the one that PG* variables
+# and the number of planner calls.  With --partitions every tenth table has so
+# many, and a hundred times as many rows.  The server is the one that PG* variables
 # name; CPU time and memory are those of its /proc, so it is to be on this
 # machine.
 set -euo pipefail
-seed=1 tables=500 statements=2000 advise=
+seed=1 tables=500 statements=2000 partitions=0 advise=
 while [ $# -gt 1 ]; do
 	case $1 in
 	--seed) seed=$2; shift 2 ;;
 	--tables) tables=$2; shift 2 ;;
 	--statements) statements=$2; shift 2 ;;
+	--partitions) partitions=$2; shift 2 ;;
 	--advise) advise=", $2"; shift 2 ;;
 	*) echo "scale.sh: unknown option $1" >&2; exit 4 ;;
 	esac
@@ -22,14 +25,14 @@ db=${1:?name of the database}
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/glperf-scale.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
-python3 - "$seed" "$tables" "$statements" "$tmp" <<'PY'
+python3 - "$seed" "$tables" "$statements" "$partitions" "$tmp" <<'PY'
 import json
 import math
 import random
 import sys
 
-seed, ntables, nstatements = map(int, sys.argv[1:4])
-out = sys.argv[4]
+seed, ntables, nstatements, npartitions = map(int, sys.argv[1:5])
+out = sys.argv[5]
 dice = random.Random(seed)
 
 
@@ -47,6 +50,9 @@ class Table:
                         dice.sample(tables, min(len(tables),
                                                 dice.randint(0, 3)))}
         self.status = dice.randint(2, 6)
+        self.partitioned = npartitions > 0 and number % 10 == 1
+        if self.partitioned:
+            self.rows *= 100
 
     def ddl(self):
         columns = ["i AS id"]
@@ -57,9 +63,22 @@ class Table:
         columns += ["'2026-01-01'::timestamptz + i * interval '1 min' AS at",
                     "'s' || hash(i, 99) %% %d AS status" % self.status,
                     "repeat('x', 20) AS note"]
-        return ("CREATE TABLE %s AS SELECT %s FROM generate_series(1, %d) i;\n"
-                "ALTER TABLE %s ADD PRIMARY KEY (id);\n" %
-                (self.name, ", ".join(columns), self.rows, self.name))
+        select = "SELECT %s FROM generate_series(1, " % ", ".join(columns)
+        make = "CREATE TABLE %s AS %s%d) i;\n" % (self.name, select, self.rows)
+        if self.partitioned:
+            make = ("CREATE TABLE like_%s AS %s0) i;\n"
+                    "CREATE TABLE %s (LIKE like_%s) PARTITION BY RANGE (id);\n"
+                    "DROP TABLE like_%s;\n" %
+                    (self.name, select, self.name, self.name, self.name))
+            bounds = [self.rows * i // npartitions + 1
+                      for i in range(npartitions + 1)]
+            make += "".join("CREATE TABLE %s_%d PARTITION OF %s FOR VALUES"
+                            " FROM (%d) TO (%d);\n" %
+                            (self.name, i, self.name, bounds[i], bounds[i + 1])
+                            for i in range(npartitions))
+            make += "INSERT INTO %s %s%d) i;\n" % (self.name, select,
+                                                   self.rows)
+        return make + "ALTER TABLE %s ADD PRIMARY KEY (id);\n" % self.name
 
     def condition(self, alias):
         kind = dice.random()
@@ -120,7 +139,10 @@ PY
 
 if [ "$(psql -X -At -d postgres -v db="$db" <<<"SELECT count(*) FROM pg_database WHERE datname = :'db'")" = 0 ]; then
 	createdb "$db"
-	psql -X -q -1 -v ON_ERROR_STOP=1 -d "$db" -f "$tmp/schema.sql"
+	psql -X -q -v ON_ERROR_STOP=1 -d "$db" -f "$tmp/schema.sql" || {
+		dropdb "$db"
+		exit 1
+	}
 	psql -X -q -d "$db" -c 'VACUUM (ANALYZE)' -c 'CREATE EXTENSION glperf'
 fi
 
@@ -148,7 +170,7 @@ trap 'kill "$watcher" 2>/dev/null; rm -rf "$tmp"' EXIT
 	echo "\\! awk '{print \"ticks \" \$14 + \$15}' /proc/\$BACKEND/stat"
 	echo "SELECT 'kept ' || sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'glperf%';"
 	echo "SELECT format('%s statements (%s advised, %s without gain, %s not analysable), %s candidates', statements, advised, no_gain, not_analysable, candidates) FROM glperf.advice_summary();"
-	echo "SELECT format('%s planner calls, %s a statement; %s s; complete: %s; gain %s %% of the time, %s %% of the bound', planner_calls, round(planner_calls::numeric / statements, 1), round(elapsed_ms::numeric / 1000, 1), complete, round(100 * gain_ms_per_day / workload_ms_per_day), round(captured_pct)) FROM glperf.advice_summary();"
+	echo "SELECT format('%s planner calls, %s a statement; %s s; complete: %s; gain %s %% of the time, %s %% of the bound', planner_calls, round(planner_calls::numeric / nullif(statements, 0), 1), round(elapsed_ms::numeric / 1000, 1), complete, round(100 * gain_ms_per_day / nullif(workload_ms_per_day, 0)), round(captured_pct)) FROM glperf.advice_summary();"
 } | psql -X -q -At -v ON_ERROR_STOP=1 -d "$db" | awk '
 	$1 == "before" {before = $2; next}
 	$1 == "after" {printf "private memory: %.0f MB at most, %.0f MB more than before\n", $2 / 1024, ($2 - before) / 1024; next}
