@@ -39,10 +39,11 @@ glperf_has_param(Node *node)
 double
 glperf_rel_tuples(PlannerInfo *root, RelOptInfo *rel)
 {
+	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
 	double		tuples = 0;
 	ListCell   *lc;
 
-	if (!planner_rt_fetch(rel->relid, root)->inh)
+	if (!rte->inh || rte->rtekind != RTE_RELATION)
 		return rel->tuples;
 	foreach(lc, root->append_rel_list)
 	{
