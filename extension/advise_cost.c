@@ -181,8 +181,8 @@ note_repeated(PlanJob *job, PlannedStmt *plan)
 
 /*
  * Is there memory to note more of what estimates are made from?  What takes it
- * are tables of hundreds of partitions; the statements that take most time come
- * first, and the others are planned where they would have been estimated.
+ * are tables of hundreds of partitions.  The statements that take most time come
+ * first; of the others nothing is known but the plans that were made.
  */
 static bool
 may_note(const GlperfAdvice *advice, Size megabytes)

@@ -56,8 +56,8 @@ extern List *glperf_write_note(List *writes, Query *query,
 
 /*
  * Has a table of this many rows been loaded once and only read since, as far
- * as the server's counters go back?  False when they do not go back to the
- * load, as after a crash.
+ * as the server's counters go back?  Where they do not go back to the load, as
+ * after a crash, they have to go back a week.
  */
 extern bool glperf_table_at_rest(Oid relid, double rows);
 
