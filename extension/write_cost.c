@@ -53,7 +53,7 @@
 #define SPREAD_MS			0.00055 /* by doubling of the pages ... */
 #define SPREAD_FROM			5.5 /* ... from so many doublings on */
 #define SPREAD_MOST			20.0
-#define OTHERS_SHARE		0.25	/* a page of another index, as one of its */
+#define OTHERS_SHARE		0.1	/* a page of another index, as one of its */
 #define SLOW_KEY_MS			0.0010
 #define EXPRESSION_MS		0.0003
 /* of a row that a partial index leaves out: its condition is still evaluated */
