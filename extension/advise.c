@@ -27,6 +27,7 @@
 
 #include "relsize.h"
 #include "sandbox.h"
+#include "table_writes.h"
 
 /* Pages of an index from which on it is packed when nothing writes to it. */
 #define PACKED_PAGES	2048

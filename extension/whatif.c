@@ -42,8 +42,8 @@
 #include "guc.h"
 #include "plan_price.h"
 #include "statement.h"
-#include "write_cost.h"
 #include "statistics_advice.h"
+#include "table_writes.h"
 #include "whatif_access.h"
 #include "whatif_stats.h"
 

@@ -67,10 +67,10 @@ typedef struct GlperfWhatif
 
 	List	  **references;		/* row_doubt.c's own, of this call */
 
-	/* whatif.c's own, of this call: the table asked for last, what it is part of */
+	/* whatif.c's own, of this call */
 	MemoryContext context;
-	Oid			last_table;
-	List	   *last_ancestors;
+	Oid			last_table;		/* asked for */
+	List	   *last_ancestors; /* of it */
 
 	/* When set: plan as if these statistics existed. */
 	const struct GlperfStatisticsSet *statistics;

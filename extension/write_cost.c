@@ -26,22 +26,15 @@
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "fmgr.h"
-#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "postmaster/bgwriter.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/syscache.h"
-#include "utils/timestamp.h"
 
-/* A table that had this share of its rows written is not at rest. */
-#define REST_SHARE		0.01
-/* Seconds without writes that tell as much as counters since the load. */
-#define REST_WINDOW		(7 * 86400.0)
+#include "table_writes.h"
 
 /*
  * Milliseconds of one entry: forming and inserting it with its WAL record, and
@@ -53,7 +46,7 @@
 #define SPREAD_MS			0.00055 /* by doubling of the pages ... */
 #define SPREAD_FROM			5.5 /* ... from so many doublings on */
 #define SPREAD_MOST			20.0
-#define OTHERS_SHARE		0.1	/* a page of another index, as one of its */
+#define OTHERS_SHARE		0.1 /* a page of another index, as one of its */
 #define SLOW_KEY_MS			0.0010
 #define EXPRESSION_MS		0.0003
 /* of a row that a partial index leaves out: its condition is still evaluated */
@@ -86,7 +79,7 @@
 
 /* Limits to how much slower than the model a machine may be taken to be. */
 #define FASTEST				0.5
-#define SLOWER				1.25 /* by so much or less says nothing */
+#define SLOWER				1.25	/* by so much or less says nothing */
 #define SLOWEST				3.0
 
 /* Shortest window in which a table's counters make a rate, in seconds. */
@@ -95,19 +88,10 @@
 /* Position of leading keys in the table that counts as growing with it. */
 #define APPEND_CORRELATION	0.9
 
-/* A table's counters over its statistics window. */
-typedef struct TableCounts
-{
-	double		inserted;
-	double		updated;
-	double		hot;
-	double		deleted;
-} TableCounts;
-
 /* What is known of the table of an index. */
 typedef struct TableFacts
 {
-	TableCounts counts;
+	GlperfTableWrites counts;
 	Bitmapset  *indexed;		/* columns whose update is never HOT now */
 	int			indexes;		/* that need an entry per version of a row */
 	double		insert_ms;		/* of their entries for a new row, together */
@@ -157,28 +141,6 @@ entries_per_row(const GlperfIndexDef *def)
 	if (def->amoid == BRIN_AM_OID)
 		return 0.01;
 	return 1;
-}
-
-/* Counters of a table or of all of its partitions. */
-static TableCounts
-count_table(Oid relid)
-{
-	List	   *oids = list_make1_oid(relid);
-	TableCounts counts = {0};
-	ListCell   *lc;
-
-	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
-		oids = find_all_inheritors(relid, NoLock, NULL);
-	foreach(lc, oids)
-	{
-		Datum		oid = ObjectIdGetDatum(lfirst_oid(lc));
-
-		counts.inserted += DatumGetInt64(DirectFunctionCall1(pg_stat_get_tuples_inserted, oid));
-		counts.updated += DatumGetInt64(DirectFunctionCall1(pg_stat_get_tuples_updated, oid));
-		counts.hot += DatumGetInt64(DirectFunctionCall1(pg_stat_get_tuples_hot_updated, oid));
-		counts.deleted += DatumGetInt64(DirectFunctionCall1(pg_stat_get_tuples_deleted, oid));
-	}
-	return counts;
 }
 
 /* -------- time of an entry -------- */
@@ -331,7 +293,7 @@ table_facts(Oid relid)
 	TableFacts	facts = {0};
 	Relation	rel = relation_open(relid, AccessShareLock);
 
-	facts.counts = count_table(relid);
+	facts.counts = glperf_table_writes(relid);
 	facts.triggers = rel->trigdesc != NULL;
 	add_indexes(&facts, rel);
 	relation_close(rel, NoLock);
@@ -513,29 +475,6 @@ page_images(double pages, double entries)
 
 /* -------- what no statement explains -------- */
 
-/* Seconds over which the database's counters were kept; 0 when unknown. */
-static double
-window_seconds(void)
-{
-	LOCAL_FCINFO(fcinfo, 1);
-	Datum		reset;
-
-	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = ObjectIdGetDatum(MyDatabaseId);
-	fcinfo->args[0].isnull = false;
-	reset = pg_stat_get_db_stat_reset_time(fcinfo);
-	if (fcinfo->isnull)
-	{
-		/* never, or a crash took it: this stamp survives neither */
-		InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
-		reset = pg_stat_get_bgwriter_stat_reset_time(fcinfo);
-		if (fcinfo->isnull)
-			return 0;
-	}
-	return TimestampDifferenceMilliseconds(DatumGetTimestampTz(reset),
-										   GetCurrentTimestamp()) / 1000.0;
-}
-
 /* Rows a day of one kind that the counters have beyond the statements. */
 static double
 beyond(double counted, double window, CmdType kind, const SeenWrite *seen,
@@ -621,7 +560,7 @@ add_unexplained(const GlperfIndexDef *def, const TableFacts *facts,
 				const SeenWrite *seen, int n, double hot, double share,
 				Upkeep *upkeep, GlperfWriteCost *cost)
 {
-	double		window = window_seconds();
+	double		window = glperf_counters_window();
 	double		rows;
 
 	if (window < MIN_WINDOW)
@@ -681,26 +620,4 @@ glperf_write_cost(const GlperfIndexDef *def, List *writes, bool recorded)
 						 HOT_LOST_WAL) +
 		images * BLCKSZ * IMAGE_SHARE;
 	return cost;
-}
-
-/* One of the server's counters of a table. */
-static double
-counted(PGFunction counter, Oid relid)
-{
-	return DatumGetInt64(DirectFunctionCall1(counter, ObjectIdGetDatum(relid)));
-}
-
-bool
-glperf_table_at_rest(Oid relid, double rows)
-{
-	double		inserted = counted(pg_stat_get_tuples_inserted, relid);
-	double		changed = counted(pg_stat_get_tuples_updated, relid) +
-	counted(pg_stat_get_tuples_deleted, relid);
-
-	if (changed > rows * REST_SHARE || inserted > rows * (1 + REST_SHARE))
-		return false;
-	if (inserted >= rows * (1 - REST_SHARE))
-		return true;
-	/* a crash or a reset emptied the counters; since then there is nothing */
-	return inserted <= rows * REST_SHARE && window_seconds() >= REST_WINDOW;
 }

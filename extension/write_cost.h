@@ -54,13 +54,6 @@ extern List *glperf_write_note(List *writes, Query *query,
 							   PlannedStmt *plan, GlperfVolume volume,
 							   MemoryContext context);
 
-/*
- * Has a table of this many rows been loaded once and only read since, as far
- * as the server's counters go back?  Where they do not go back to the load, as
- * after a crash, they have to go back a week.
- */
-extern bool glperf_table_at_rest(Oid relid, double rows);
-
 /* The same for the text of a statement that may be COPY ... FROM. */
 extern List *glperf_write_note_copy(List *writes, const char *text,
 									GlperfVolume volume,

@@ -112,7 +112,7 @@ makes_its_rows(Query *query)
 	foreach(lc, query->rtable)
 		if (++relation != query->resultRelation &&
 			lfirst_node(RangeTblEntry, lc)->rtekind != RTE_VALUES)
-			return true;
+		return true;
 	return false;
 }
 
