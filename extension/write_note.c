@@ -11,15 +11,14 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
-#include "fmgr.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parser.h"
 #include "parser/parsetree.h"
 #include "parser/scansup.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+
+#include "table_writes.h"
 
 /* One statement being noted. */
 typedef struct NoteContext
@@ -69,31 +68,15 @@ updated_columns(List *targets)
 	return columns;
 }
 
-/* A counter of a table, or of all partitions together. */
-static double
-counter(Oid relid, PGFunction function)
-{
-	List	   *oids = list_make1_oid(relid);
-	double		sum = 0;
-	ListCell   *lc;
-
-	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
-		oids = find_all_inheritors(relid, NoLock, NULL);
-	foreach(lc, oids)
-		sum += DatumGetInt64(DirectFunctionCall1(function,
-												 ObjectIdGetDatum(lfirst_oid(lc))));
-	return sum;
-}
-
 /* Share of updates among rows that were inserted or updated. */
 static double
 update_share(Oid relid)
 {
-	double		inserted = counter(relid, pg_stat_get_tuples_inserted);
-	double		updated = counter(relid, pg_stat_get_tuples_updated);
+	GlperfTableWrites writes = glperf_table_writes(relid);
 
 	/* a table that was just loaded tells nothing about what comes then */
-	return inserted > 0 && updated > 0 ? updated / (inserted + updated) : 0.5;
+	return writes.inserted > 0 && writes.updated > 0 ?
+		writes.updated / (writes.inserted + writes.updated) : 0.5;
 }
 
 /*
@@ -141,6 +124,7 @@ note_insert(NoteContext *note, Query *query, Oid relid, double rows,
 static void
 note_merge(NoteContext *note, Query *query, Oid relid, double rows)
 {
+	GlperfTableWrites writes = glperf_table_writes(relid);
 	int			n[3] = {0};		/* actions that insert, update, delete */
 	double		share[3] = {0};
 	double		sum = 0;
@@ -154,9 +138,9 @@ note_merge(NoteContext *note, Query *query, Oid relid, double rows)
 		n[1] += action->commandType == CMD_UPDATE;
 		n[2] += action->commandType == CMD_DELETE;
 	}
-	share[0] = n[0] ? 1 + counter(relid, pg_stat_get_tuples_inserted) : 0;
-	share[1] = n[1] ? 1 + counter(relid, pg_stat_get_tuples_updated) : 0;
-	share[2] = n[2] ? 1 + counter(relid, pg_stat_get_tuples_deleted) : 0;
+	share[0] = n[0] ? 1 + writes.inserted : 0;
+	share[1] = n[1] ? 1 + writes.updated : 0;
+	share[2] = n[2] ? 1 + writes.deleted : 0;
 	/* loaded rows are not merged ones */
 	if (n[0] && n[1])
 	{
